@@ -1,0 +1,77 @@
+# `make` lists the targets. Every target makes .venv first, from the exact versions in requirements.lock.
+# TORCH_INDEX may name PyTorch's own index, e.g. https://download.pytorch.org/whl/cpu, which spares Linux gigabytes of CUDA.
+# Written for make 3.81 and a plain sh, which is what macOS has.
+
+PYTHON ?= python3
+BIN = .venv/bin
+READY = .venv/.ready
+TORCH = "$$(grep '^torch==' requirements.lock)" $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX))
+
+# One thread per process: two OpenMP threads beside another running process are fifty times slower.
+OMP_NUM_THREADS ?= 1
+MKL_NUM_THREADS ?= 1
+export OMP_NUM_THREADS MKL_NUM_THREADS
+
+.PHONY: help reproduce test book linkcheck render serve evidence cdn lock set-repository clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' Makefile
+
+$(READY): requirements.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11")'
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install $(TORCH)
+	$(BIN)/python -m pip install -r requirements.lock
+	$(BIN)/python -m pip install --no-deps --no-build-isolation -e .
+	touch $(READY)
+
+reproduce: $(READY) ## data, training, chapters and book from nothing, into folders that git ignores
+	$(BIN)/python data_scripts/make_galaxies.py --out data/galaxies.safetensors
+	rm -rf build/reproduce
+	$(BIN)/python book/tools/render.py --out build/reproduce/notebooks
+	$(BIN)/python book/tools/build_book.py --notebooks build/reproduce/notebooks --out build/reproduce
+	@$(BIN)/python -m auxvae_lite.results
+	@echo "open build/reproduce/_build/html/index.html"
+
+# One pytest: tests/conftest.py puts the cheap tests first, and pytest's own closing line is the last one.
+test: $(READY) ## lint, unit tests, doctests, chapters, book, browser; PYTEST="-k name" chooses
+	$(BIN)/ruff check .
+	CI=1 $(BIN)/python -m pytest --nbval --nbval-current-env --nbval-sanitize-with nbval_sanitize.cfg \
+		auxvae_lite tests book/[0-9]*.ipynb $(PYTEST)
+
+book: $(READY) ## build the HTML from the committed notebooks
+	$(BIN)/python book/tools/build_book.py
+
+linkcheck: $(READY) ## try every outside link (needs a network)
+	$(BIN)/jupyter-book build . --builder linkcheck
+
+render: $(READY) ## execute the chapters again and write their .ipynb; CHAPTER=06_training for one
+	$(BIN)/python book/tools/render.py $(if $(CHAPTER),--chapter $(CHAPTER))
+
+serve: $(READY) ## show the built book on http://localhost:8000
+	$(BIN)/python -m http.server --directory _build/html 8000
+
+evidence: $(READY) ## run the experiments behind auxvae_lite/results (hours)
+	$(BIN)/python data_scripts/galaxies_evidence.py galaxies-headline
+
+cdn: build/cdn/.ready ## fetch MathJax and the widget manager, so that browser tests can draw without a network
+build/cdn/.ready:
+	npm install --prefix build/cdn --no-save --no-audit --no-fund --ignore-scripts --loglevel=error \
+		mathjax@3 requirejs@2 @jupyter-widgets/html-manager@1
+	touch build/cdn/.ready
+
+lock: ## remake requirements.lock with the newest versions that pyproject allows; torch stays until its line is edited
+	rm -rf build/lock
+	$(PYTHON) -m venv build/lock
+	build/lock/bin/python -m pip install $(TORCH)
+	build/lock/bin/python -m pip install -e '.[book,data,test]'
+	grep '^#' requirements.lock > build/lock/requirements.lock
+	build/lock/bin/python -m pip freeze --all --exclude-editable --exclude pip \
+		| grep -v -E '^(nvidia|cuda|triton)' | sed 's/+cpu$$//' >> build/lock/requirements.lock
+	mv build/lock/requirements.lock requirements.lock
+
+set-repository: $(READY) ## change the repository's address everywhere; URL=https://github.com/OWNER/NAME
+	$(BIN)/python book/tools/set_repository.py "$(URL)"
+
+clean: ## remove what make made, except .venv and data
+	rm -rf build _build dist .pytest_cache .ruff_cache .hypothesis

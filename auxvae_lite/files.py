@@ -1,0 +1,93 @@
+"""One way to write a file: tensors and a JSON header in safetensors, checked when read, never half-written.
+
+No pickled code is ever written or run. What is written lands under its final name in one step, or not at all.
+"""
+
+import hashlib
+import json
+import os
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import torch
+
+__all__ = ["read", "write", "write_text"]
+
+
+def write(path, tensors, header):
+    """Write named tensors and a header.
+
+    Arguments:
+        path: Final name; missing folders are made.
+        tensors: Mapping of names to torch tensors or numpy arrays, of any dtype that safetensors knows.
+        header: Mapping that JSON can hold.
+
+    Returns:
+        The content's sha256 (over names, dtypes, shapes, bytes and header), which `read` verifies.
+    """
+    from safetensors.torch import save
+
+    tensors = {name: torch.as_tensor(value).contiguous() for name, value in tensors.items()}
+    text = json.dumps(header, sort_keys=True)
+    checksum = _checksum(tensors, text)
+    _replace(path, save(tensors, metadata={"header": text, "sha256": checksum}))
+    return checksum
+
+
+def read(path):
+    """Read what `write` wrote.
+
+    Returns:
+        Two dictionaries: tensors by name, and the header.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if the file is truncated, altered, or not written by `write`.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"no file {path}")
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
+    except (SafetensorError, OSError) as error:
+        raise ValueError(f"{path} is truncated or not a safetensors file ({error}); make or copy it again") from error
+    if not {"header", "sha256"} <= metadata.keys():
+        raise ValueError(f"{path} was not written by auxvae_lite: its header is missing")
+    if _checksum(tensors, metadata["header"]) != metadata["sha256"]:
+        raise ValueError(f"{path} was altered after it was written: its checksum differs; make or copy it again")
+    return tensors, json.loads(metadata["header"])
+
+
+def write_text(path, text):
+    """Write `text` to `path` in one step, as UTF-8."""
+    _replace(path, text.encode())
+
+
+def _replace(path, content):
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)  # mkstemp's own mode keeps other users out
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+def _checksum(tensors, text):
+    digest = hashlib.sha256(text.encode())
+    for name in sorted(tensors):
+        tensor = tensors[name].detach().cpu()
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        digest.update(np.ascontiguousarray(tensor.reshape(-1).view(torch.uint8).numpy()))
+    return digest.hexdigest()

@@ -1,0 +1,240 @@
+r"""Scores on plain arrays, each with what a useless and a perfect answer would get.
+
+No score here means much alone. SSIM is shown beside a black image, the mean image and the noiseless truth; LDS beside
+its floor, its expected ceiling, the number of rows and of live latents (chapter 7).
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+__all__ = ["LDS", "correlations", "expected_null", "lds", "sap", "ssim", "ssim_reference", "ssim_scores"]
+
+WINDOW = 7  # pixels, scikit-image's default
+
+
+def ssim(truth, images, data_range="image"):
+    """Structural similarity of each image with its truth, as scikit-image's defaults have it.
+
+    Arguments:
+        truth: Shape (n, C, H, W).
+        images: Shape of `truth`, or broadcastable to it.
+        data_range: A number; or "image", the spread max - min of each truth image.
+
+    Returns:
+        Array of shape (n,), the mean over windows and channels; 1 only for equal images.
+
+    Raises:
+        ValueError: if shapes do not fit, a side is below 7 pixels, or an image's range is 0.
+
+    References:
+        Wang et al. 2004, with a uniform 7x7 window and sample covariances; chapter 7.
+    """
+    truth = _images(truth)
+    ranges = np.ptp(truth, axis=(1, 2, 3)) if isinstance(data_range, str) else np.full(len(truth), float(data_range))
+    if not (ranges > 0).all():
+        raise ValueError(f"data_range must be above 0; image {int(np.argmin(ranges))} holds one value only")
+    return np.concatenate([_similarity(*_moments(truth, images, part), ranges[part]) for part in _parts(len(truth))])
+
+
+def _images(truth):
+    truth = np.asarray(truth)
+    if truth.ndim != 4 or min(truth.shape[2:]) < WINDOW:
+        raise ValueError(f"images must have shape (n, C, H, W), at least {WINDOW} pixels a side; got {truth.shape}")
+    return truth
+
+
+def _parts(n):
+    return [slice(start, start + 64) for start in range(0, n, 64)]  # small enough for the processor's cache
+
+
+def _moments(truth, images, part):
+    """Over each window: both means, the sum of both variances, the covariance; shape (part, C, H - 6, W - 6) each."""
+    x = truth[part].astype(np.float64)
+    y = np.broadcast_to(images, truth.shape)[part].astype(np.float64)
+    rows, columns = (_window(side) for side in x.shape[2:])
+    mean_x, mean_y, square, product = (rows @ (a @ columns.T) for a in (x, y, x * x + y * y, x * y))
+    sample = WINDOW**2 / (WINDOW**2 - 1)
+    return mean_x, mean_y, sample * (square - mean_x**2 - mean_y**2), sample * (product - mean_x * mean_y)
+
+
+def _similarity(mean_x, mean_y, variances, covariance, data_range):
+    c1, c2 = ((k * data_range[:, None, None, None]) ** 2 for k in (0.01, 0.03))
+    similarity = (2 * mean_x * mean_y + c1) * (2 * covariance + c2)
+    similarity /= (mean_x**2 + mean_y**2 + c1) * (variances + c2)
+    return similarity.mean((1, 2, 3))
+
+
+def _window(side):
+    """The matrix that averages over each window of a line of pixels, shape (side - 6, side)."""
+    offset = np.arange(side) - np.arange(side - WINDOW + 1)[:, None]
+    return ((offset >= 0) & (offset < WINDOW)) / WINDOW
+
+
+def ssim_scores(noisy, images, clean=None):
+    """Mean SSIM in the book's three conventions.
+
+    Arguments:
+        noisy: The images that were encoded, shape (n, C, H, W).
+        images: Their reconstructions, or any other answer; broadcastable to `noisy`.
+        clean: The noiseless truth, shape of `noisy`, or None.
+
+    Returns:
+        Dictionary: `ssim_global` (all images scaled by the set's own minimum and maximum, range 1; the paper's),
+        `ssim_image` (each image's own range), and `ssim_clean` (against `clean`, each image's own range) if it is
+        given.
+    """
+    noisy = _images(noisy)
+    low, high = float(noisy.min()), float(noisy.max())
+    own = np.ptp(noisy, axis=(1, 2, 3)).astype(np.float64)
+    if not own.all():
+        raise ValueError(f"image {int(np.argmin(own))} holds one value only: SSIM needs a range")
+    sums = {"ssim_global": 0.0, "ssim_image": 0.0}
+    for part in _parts(len(noisy)):
+        mean_x, mean_y, *spreads = _moments(noisy, images, part)
+        whole = np.full(len(mean_x), high - low)
+        sums["ssim_global"] += _similarity(mean_x - low, mean_y - low, *spreads, whole).sum()
+        sums["ssim_image"] += _similarity(mean_x, mean_y, *spreads, own[part]).sum()
+    scores = {name: float(total / len(noisy)) for name, total in sums.items()}
+    return scores if clean is None else scores | {"ssim_clean": float(ssim(clean, images).mean())}
+
+
+def ssim_reference(noisy, clean=None):
+    """What answers that know little, or all, would score: the rows beside every SSIM.
+
+    Returns:
+        Dictionary by convention, each with `black` (all zeros), `mean` (the set's mean image), and, if `clean` is
+        given, `truth` (the noiseless images).
+    """
+    answers = {"black": np.zeros((1, *noisy.shape[1:])), "mean": noisy.mean(0, keepdims=True)}
+    if clean is not None:
+        answers["truth"] = clean
+    rows = {answer: ssim_scores(noisy, images, clean) for answer, images in answers.items()}
+    return {name: {answer: rows[answer][name] for answer in rows} for name in rows["black"]}
+
+
+def correlations(z, u):
+    """Pearson correlation of each column of `z` with each column of `u`, shape (d, K); 0 for a constant column."""
+    z, u = (_standardised(a) for a in (z, u))
+    if len(z) != len(u):
+        raise ValueError(f"codes and factors need one row per image, got {len(z)} and {len(u)} rows")
+    return z.T @ u / len(z)
+
+
+def expected_null(n):
+    r"""Expected \|rho\| of two independent columns, one of them normal, with `n` rows.
+
+    Gamma((n-1)/2) / (sqrt(pi) Gamma(n/2)), near sqrt(2/(pi n)) for large n; 1 for n = 2.
+    """
+    return math.exp(math.lgamma((n - 1) / 2) - math.lgamma(n / 2)) / math.sqrt(math.pi)
+
+
+class LDS(NamedTuple):
+    """A linear disentanglement score with what it must be read against; chapter 7."""
+
+    value: float
+    floor: float
+    ceiling: float
+    normalised: float
+    live: int
+    n: int
+
+
+def lds(z, u, permutations=5, seed=0):
+    r"""Linear disentanglement score: how far each factor correlates with one latent alone.
+
+    .. math:: \mathrm{LDS} = \frac1K\sum_k \frac{\max_j |\rho(z_j,u_k)|}{\sum_j |\rho(z_j,u_k)|}
+
+    Arguments:
+        z: Codes, shape (n, d).
+        u: Factors, shape (n, K).
+        permutations: Shuffles of the rows of `z` that the floor averages.
+        seed: Seed of the shuffles.
+
+    Returns:
+        `LDS`: the value; its floor, the mean over shuffles; its expected ceiling for a perfect code, whose other live
+        latents still correlate by chance, 1 / (1 + (live - 1) e) with e = `expected_null(n)`: an expectation, not a
+        bound; normalised = (value - floor) / (ceiling - floor); the number of live latents (sd > 1e-3); n.
+
+    Raises:
+        ValueError: for fewer than 3 rows, unequal rows, a constant factor, or NaN.
+
+    Example:
+        >>> rng = np.random.default_rng(0)
+        >>> u = rng.random((2000, 2))
+        >>> score = lds(np.hstack([u, rng.random((2000, 3))]), u)
+        >>> round(score.value, 2), round(score.normalised, 1)
+        (0.94, 1.0)
+
+    References:
+        arXiv 2507.00298 and the authors' script; chapter 7.
+    """
+    z, u = _codes(z), _codes(u)
+    _check_codes(z, u)
+    rng = np.random.default_rng(seed)
+    live = int((z.std(0) > 1e-3).sum())
+    value = _lds(correlations(z, u))
+    floor = float(np.mean([_lds(correlations(rng.permutation(z), u)) for _ in range(permutations)]))
+    ceiling = 1 / (1 + max(live - 1, 0) * expected_null(len(z)))
+    normalised = (value - floor) / (ceiling - floor) if ceiling > floor else 0.0
+    return LDS(value, floor, ceiling, normalised, live, len(z))
+
+
+def _lds(rho):
+    rho = np.abs(rho)
+    total = rho.sum(0)
+    return float(np.mean(rho.max(0) / np.where(total > 0, total, 1)))
+
+
+def sap(z, u):
+    r"""Separated attribute predictability, the R^2 variant for continuous factors.
+
+    .. math:: \mathrm{SAP} = \frac1K\sum_k \bigl(\rho_{(1)k}^2 - \rho_{(2)k}^2\bigr)
+
+    the gap between the two latents that predict a factor best by a line. Not comparable with the variant that trains
+    classifiers on discrete factors.
+
+    Arguments:
+        z: Codes, shape (n, d), d at least 2.
+        u: Factors, shape (n, K).
+
+    Returns:
+        A number in [0, 1]; 1 for a perfect code as n grows, near 0 for noise or for duplicated codes.
+
+    Raises:
+        ValueError: for fewer than 3 rows or 2 codes, unequal rows, a constant factor, or NaN.
+
+    References:
+        Kumar et al. 2018; chapter 7.
+    """
+    z, u = _codes(z), _codes(u)
+    _check_codes(z, u)
+    if z.shape[1] < 2:
+        raise ValueError("SAP compares the best two codes: give at least 2")
+    best = np.sort(correlations(z, u) ** 2, axis=0)
+    return float(np.mean(best[-1] - best[-2]))
+
+
+def _codes(a):
+    return np.asarray(a, dtype=np.float64)
+
+
+def _check_codes(z, u):
+    if z.ndim != 2 or u.ndim != 2 or len(z) != len(u) or len(z) < 3:
+        raise ValueError(f"codes and factors must be (n, d) and (n, K), n at least 3; got {z.shape} and {u.shape}")
+    for label, array in (("codes", z), ("factors", u)):
+        if not np.isfinite(array).all():
+            row, column = np.argwhere(~np.isfinite(array))[0]
+            raise ValueError(f"{label} must be finite; row {row}, column {column} is {array[row, column]}")
+    constant = np.flatnonzero(np.ptp(u, axis=0) == 0)
+    if len(constant):
+        raise ValueError(f"factor column {constant[0]} is constant: no code can predict it, leave it out")
+
+
+def _standardised(a):
+    a = _codes(a)
+    centred = a - a.mean(0)
+    sd = centred.std(0)
+    varies = sd > 1e-12 * np.abs(a).max(0, initial=0)
+    return np.where(varies, centred / np.where(varies, sd, 1), 0)

@@ -1,0 +1,234 @@
+r"""Aux-VAE: a convolutional VAE whose first K latents are the known factors. With no factors it is a (beta-)VAE."""
+
+from itertools import pairwise
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from . import files, priors
+from .scalings import Scaling
+
+__all__ = ["AuxVAE", "Output", "Posterior"]
+
+
+class Posterior(NamedTuple):
+    """The encoder's diagonal Gaussian q(z|x): `mu` and `logvar`, shape (B, d) each, in latent units."""
+
+    mu: Tensor
+    logvar: Tensor
+
+    def sample(self, generator=None):
+        r"""Reparameterised draw, z = mu + sigma * epsilon, shape (B, d); chapter 5."""
+        return self.mu + (0.5 * self.logvar).exp() * torch.randn(
+            self.mu.shape, dtype=self.mu.dtype, device=self.mu.device, generator=generator
+        )
+
+
+class Output(NamedTuple):
+    """One forward pass: decoded images in network units (B, C, H, W), posterior, and the latents that were decoded."""
+
+    x_hat: Tensor
+    posterior: Posterior
+    z: Tensor
+
+
+class AuxVAE(nn.Module):
+    """Encoder, decoder and the two scalings, so that data units go in and come out.
+
+    Four stride-2 convolutions lead to the posterior, four transposed convolutions lead back; the decoder
+    passes through the sizes that the encoder passed through, so images of any size from 16 pixels fit. The output is
+    linear: a sigmoid can saturate to black and never recover (chapter 5).
+
+    Arguments:
+        image_shape: (C, H, W) of one image.
+        factors: Names of the known factors, in the order of z_aux; () makes a VAE.
+        latent_dim: Number of latents d, at least the number of factors.
+        widths: Channels of the four encoder layers; the decoder mirrors them at half the width.
+        image_scaling, factor_scaling: `Scaling`s fitted on training rows; `fit` supplies them.
+
+    Raises:
+        ValueError: for fewer latents than factors, or an image below 16 pixels a side.
+
+    References:
+        Section 3 of arXiv 2507.00298; chapter 5.
+    """
+
+    def __init__(self, image_shape, factors=(), latent_dim=10, widths=(16, 32, 64, 128),
+                 image_scaling=None, factor_scaling=None):  # fmt: skip
+        super().__init__()
+        self.image_shape, self.factors = tuple(image_shape), tuple(factors)
+        self.latent_dim, self.widths = latent_dim, tuple(widths)
+        if latent_dim < len(self.factors):
+            raise ValueError(
+                f"latent_dim must be at least the number of factors, got {latent_dim} for {', '.join(self.factors)}"
+            )
+        if min(self.image_shape[1:]) < 2 ** len(self.widths):
+            raise ValueError(f"images need at least {2 ** len(self.widths)} pixels a side, got {self.image_shape}")
+        self.image_scaling = image_scaling or Scaling("minmax")
+        self.factor_scaling = factor_scaling or Scaling("minmax")
+        self.provenance = {}  # how it was trained; `fit` fills it and `save` keeps it
+        channels, *size = self.image_shape
+        sizes = [tuple(side // 2**layer for side in size) for layer in range(len(self.widths) + 1)]
+        self.encoder = self.make_encoder(channels, sizes)
+        self.decoder = self.make_decoder(channels, sizes)
+        self.to(memory_format=torch.channels_last)  # the faster layout on a CPU
+
+    def make_encoder(self, channels, sizes):
+        """Scaled images (B, C, H, W) to mu and logvar side by side, (B, 2 d)."""
+        layers, ins = [], channels
+        for outs in self.widths:
+            layers += [nn.Conv2d(ins, outs, 4, stride=2, padding=1, bias=False), nn.BatchNorm2d(outs), nn.SiLU()]
+            ins = outs
+        H, W = sizes[-1]
+        return nn.Sequential(*layers, nn.Flatten(), nn.Linear(ins * H * W, 2 * self.latent_dim))
+
+    def make_decoder(self, channels, sizes):
+        """Latents (B, d, 1, 1) to scaled images (B, C, H, W)."""
+        sizes, widths = sizes[-2::-1], [width // 2 for width in self.widths[-2::-1]]
+        layers, ins = [nn.ConvTranspose2d(self.latent_dim, widths[0], sizes[0], bias=False)], widths[0]
+        for outs, (small, large) in zip([*widths[1:], channels], pairwise(sizes), strict=True):
+            odd = tuple(b - 2 * a for a, b in zip(small, large, strict=True))  # 1 where a halving rounded down
+            layers += [nn.BatchNorm2d(ins), nn.SiLU()]
+            layers += [nn.ConvTranspose2d(ins, outs, 4, stride=2, padding=1, output_padding=odd)]
+            ins = outs
+        return nn.Sequential(*layers)
+
+    def forward(self, x, generator=None):
+        """Encode, sample (in training) or take the mean (in evaluation), decode.
+
+        Arguments:
+            x: Scaled images, shape (B, C, H, W).
+            generator: `torch.Generator` of the sample.
+
+        Returns:
+            `Output`; x_hat is scaled like `x`.
+        """
+        posterior = Posterior(*self.encoder(x).to(x.dtype).chunk(2, dim=1))
+        z = posterior.sample(generator) if self.training else posterior.mu
+        return Output(self.decoder(z[:, :, None, None]).to(x.dtype), posterior, z)
+
+    def encode(self, images):
+        """Posterior of images, in evaluation mode and without gradients.
+
+        Arguments:
+            images: In data units, shape (n, C, H, W), array or tensor.
+
+        Returns:
+            `Posterior` with mu and logvar of shape (n, d). The first K columns of mu are the scaled factors.
+
+        Raises:
+            ValueError: if the images have another shape than the model's.
+        """
+        images = torch.as_tensor(images, dtype=torch.float32)
+        if images.shape[1:] != self.image_shape:
+            wanted = ", ".join(map(str, self.image_shape))
+            raise ValueError(f"images must have shape (n, {wanted}), got {tuple(images.shape)}")
+        return Posterior(*self._in_batches(lambda x: self.encoder(self.image_scaling(x)), images).chunk(2, dim=1))
+
+    def decode(self, z):
+        """Images of latents, in evaluation mode and without gradients.
+
+        Arguments:
+            z: Shape (n, d), array or tensor, in latent units.
+
+        Returns:
+            Tensor of shape (n, C, H, W), in data units.
+
+        Raises:
+            ValueError: if there are not d latents a row.
+        """
+        z = torch.as_tensor(z, dtype=torch.float32)
+        if z.ndim != 2 or z.shape[1] != self.latent_dim:
+            raise ValueError(f"z must have shape (n, {self.latent_dim}), got {tuple(z.shape)}")
+        return self._in_batches(lambda z: self.image_scaling.inverse(self.decoder(z[:, :, None, None])), z)
+
+    def generate(self, u, generator=None):
+        """New images with given factors: z_aux at its prior mean, z_recon drawn from its prior.
+
+        Arguments:
+            u: Factors in their own units, shape (n, K), columns as in `self.factors`.
+            generator: `torch.Generator` of z_recon; None leaves z_recon at 0.
+
+        Returns:
+            Tensor of shape (n, C, H, W), in data units.
+
+        Raises:
+            ValueError: if there is not one column per factor.
+        """
+        u = torch.as_tensor(u, dtype=torch.float32)
+        if u.ndim != 2 or u.shape[1] != len(self.factors):
+            raise ValueError(f"u must have a column for each of {', '.join(self.factors)}; got {tuple(u.shape)}")
+        z = priors.targeted_prior(self.factor_scaling(u), self.latent_dim, 1.0).mean
+        if generator is not None:
+            z[:, len(self.factors) :] = torch.randn(z[:, len(self.factors) :].shape, generator=generator)
+        return self.decode(z)
+
+    def traverse(self, image, latent, values):
+        """Decode one image with one of its latents set to each of `values`.
+
+        Arguments:
+            image: Shape (C, H, W), in data units.
+            latent: A factor's name, or a latent's index from 0.
+            values: In the factor's own unit for a name, in latent units for an index; shape (m,).
+
+        Returns:
+            Tensor of shape (m, C, H, W), in data units.
+
+        Raises:
+            ValueError: for a name or index that the model does not have.
+        """
+        column, values = latent, torch.as_tensor(values, dtype=torch.float32)
+        if isinstance(latent, str):
+            if latent not in self.factors:
+                raise ValueError(f"no factor {latent!r}; this model has {', '.join(self.factors) or 'none'}")
+            column = self.factors.index(latent)
+            rows = self.factor_scaling.inverse(torch.zeros(len(values), len(self.factors)))
+            rows[:, column] = values
+            values = self.factor_scaling(rows)[:, column]
+        if not 0 <= column < self.latent_dim:
+            raise ValueError(f"no latent {latent}; this model has 0 to {self.latent_dim - 1}")
+        z = self.encode(torch.as_tensor(image)[None]).mu.repeat(len(values), 1)
+        z[:, column] = values
+        return self.decode(z)
+
+    def save(self, path):
+        """Write weights, scalings, shape and provenance to one safetensors file; returns its content's sha256."""
+        header = {
+            "model": type(self).__name__,
+            "image_shape": self.image_shape,
+            "factors": self.factors,
+            "latent_dim": self.latent_dim,
+            "widths": self.widths,
+            "image_scaling": [self.image_scaling.kind, self.image_scaling.softening],
+            "factor_scaling": [self.factor_scaling.kind, self.factor_scaling.softening],
+            "provenance": self.provenance,
+        }
+        return files.write(path, self.state_dict(), header)
+
+    @classmethod
+    def load(cls, path):
+        """Read a model that `save` wrote, onto the CPU, in evaluation mode. No pickled code is run.
+
+        Raises:
+            FileNotFoundError, ValueError: for a missing, damaged or foreign file.
+        """
+        tensors, header = files.read(path)
+        if header.get("model") != cls.__name__:
+            raise ValueError(f"{path} holds {header.get('model', 'no model')}, not {cls.__name__}")
+        scalings = {}
+        for name in ("image_scaling", "factor_scaling"):
+            kind, softening = header[name]
+            scalings[name] = Scaling(kind, tensors[f"{name}.offset"], tensors[f"{name}.scale"], softening)
+        model = cls(header["image_shape"], header["factors"], header["latent_dim"], header["widths"], **scalings)
+        model.load_state_dict(tensors)
+        model.provenance = header["provenance"]
+        return model.eval()
+
+    @torch.no_grad()
+    def _in_batches(self, function, rows, size=1024):
+        training = self.training
+        self.eval()
+        result = torch.cat([function(batch) for batch in rows.split(size)])
+        self.train(training)
+        return result

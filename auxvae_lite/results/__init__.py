@@ -1,0 +1,131 @@
+"""The committed evidence: one JSON file per experiment, checked against one schema, and its table.
+
+Means and spreads are computed where they are shown, never stored. `python -m auxvae_lite.results` prints all tables.
+"""
+
+import json
+import math
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+
+__all__ = ["load", "names", "table", "validate"]
+
+SCHEMA = {  # a type; a dictionary with exactly these keys; or a one-element list, any number of such elements
+    "experiment": str,
+    "config": dict,
+    "code": str,
+    "machine": str,
+    "n": {"train": int, "validation": int, "test": int},
+    "reference": dict,
+    "runs": [
+        {
+            "variant": str,
+            "seed": int,
+            "threads": int,
+            "seconds": {"data": float, "train": float, "evaluate": float},
+            "scores": dict,
+        }
+    ],
+}
+
+
+def names():
+    """Names of the committed experiments."""
+    return sorted(
+        Path(entry.name).stem for entry in resources.files(__name__).iterdir() if entry.name.endswith(".json")
+    )
+
+
+def load(name):
+    """Read and validate a result: a committed experiment's name, or the path of a JSON file.
+
+    Raises:
+        FileNotFoundError: for an unknown name, with those that exist.
+        ValueError: if the file does not follow the schema.
+    """
+    file = Path(name) if str(name).endswith(".json") else resources.files(__name__) / f"{name}.json"
+    if not file.is_file():
+        raise FileNotFoundError(f"no result {name}; there are {', '.join(names())}")
+    result = json.loads(file.read_text())
+    validate(result)
+    return result
+
+
+def validate(result):
+    """Check a result against the schema.
+
+    Raises:
+        ValueError: naming the place of the first missing, unknown, mistyped or non-finite entry.
+    """
+    _match(SCHEMA, result, "result")
+    _finite(result, "result")
+    if not result["runs"]:
+        raise ValueError("result.runs is empty")
+    scores = result["runs"][0]["scores"].keys()
+    for index, run in enumerate(result["runs"]):
+        if not scores or run["scores"].keys() != scores:
+            raise ValueError(f"result.runs[{index}].scores must have the scores of the first run: {sorted(scores)}")
+        for name, value in run["scores"].items():
+            _match(float, value, f"result.runs[{index}].scores.{name}")
+
+
+def table(result):
+    """Scores as text: for each variant the mean, the sample standard deviation and every seed, beside references.
+
+    Arguments:
+        result: A result that `validate` accepts.
+
+    Returns:
+        Several lines; a single seed has no spread. Seconds are those of making the data and of training.
+    """
+    counts = result["n"]
+    lines = [f"{result['experiment']}: trained on {counts['train']:,} images, scored on {counts['test']:,} others"]
+    for variant in dict.fromkeys(run["variant"] for run in result["runs"]):
+        runs = [run for run in result["runs"] if run["variant"] == variant]
+        seeds = " ".join(f"{'seed ' + str(run['seed']):>7}" for run in runs)
+        lines += ["", f"{variant:<16} {'mean':>7} {'sd':>7}  {seeds}  read against"]
+        for name in runs[0]["scores"]:
+            values = [run["scores"][name] for run in runs]
+            lines.append(f"{name:<16} {_spread(values, 4)}  {_reference(result['reference'], name)}".rstrip())
+        seconds = [run["seconds"]["data"] + run["seconds"]["train"] for run in runs]
+        lines.append(f"{'seconds':<16} {_spread(seconds, 1)}  on {runs[0]['threads']} thread(s)")
+    return "\n".join(lines)
+
+
+def _spread(values, digits):
+    spread = f"{np.std(values, ddof=1):7.{digits}f}" if len(values) > 1 else f"{'-':>7}"
+    return f"{np.mean(values):7.{digits}f} {spread}  " + " ".join(f"{value:7.{digits}f}" for value in values)
+
+
+def _reference(reference, score):
+    values = reference.get(score, {})
+    return ", ".join(f"{name} {value:.4g}" for name, value in values.items())
+
+
+def _match(schema, value, place):
+    if isinstance(schema, dict):
+        _match(dict, value, place)
+        if value.keys() != schema.keys():
+            odd = sorted(schema.keys() ^ value.keys())
+            raise ValueError(f"{place} must have exactly {', '.join(schema)}; missing or unknown: {', '.join(odd)}")
+        for key, inner in schema.items():
+            _match(inner, value[key], f"{place}.{key}")
+    elif isinstance(schema, list):
+        _match(list, value, place)
+        for index, item in enumerate(value):
+            _match(schema[0], item, f"{place}[{index}]")
+    elif isinstance(value, bool) or not isinstance(value, (int, float) if schema is float else schema):
+        raise ValueError(f"{place} must be {schema.__name__}, got {value!r}")
+
+
+def _finite(value, place):
+    if isinstance(value, dict):
+        for key, item in value.items():
+            _finite(item, f"{place}.{key}")
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            _finite(item, f"{place}[{index}]")
+    elif isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"{place} must be finite, got {value}")

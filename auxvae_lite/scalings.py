@@ -1,0 +1,92 @@
+r"""Scalings of pixels and factors, fitted on training rows, each with its exact inverse.
+
+Every scaling is one curve and one affine map, y = (f(x) - offset) / scale. The curve f is the identity
+(`minmax`, `standard`), log10(x + 1e-10) (`log10`, the authors' for pixels) or asinh(x / softening) (`asinh`, ours).
+"""
+
+import torch
+from torch import nn
+
+__all__ = ["KINDS", "LOG_FLOOR", "Scaling"]
+
+LOG_FLOOR = 1e-10  # the authors' constant: an empty pixel becomes -10
+KINDS = ("minmax", "standard", "log10", "asinh")
+
+
+class Scaling(nn.Module):
+    """An invertible map of data to the network's units; make one with `Scaling.fit`.
+
+    Arguments:
+        kind: One of `KINDS`.
+        offset: Subtracted after the curve; a number, or one per factor.
+        scale: Divides after the offset; strictly positive, likewise.
+        softening: Where asinh turns from linear to logarithmic, in the data's unit; used by `asinh` alone.
+
+    Raises:
+        ValueError: if the kind is unknown.
+
+    Example:
+        >>> counts = torch.tensor([0.0, 20.0, 2000.0])
+        >>> scaling = Scaling.fit("asinh", counts)
+        >>> scaling(counts)
+        tensor([0.0000, 0.1664, 1.0000])
+        >>> bool(torch.allclose(scaling.inverse(scaling(counts)), counts))
+        True
+
+    References:
+        Chapter 1. The paper scales min-max.
+    """
+
+    def __init__(self, kind, offset=0.0, scale=1.0, softening=20.0):
+        super().__init__()
+        if kind not in KINDS:
+            raise ValueError(f"unknown scaling {kind!r}; choose one of {', '.join(KINDS)}")
+        self.kind = kind
+        self.softening = softening
+        self.register_buffer("offset", torch.as_tensor(offset, dtype=torch.float64))
+        self.register_buffer("scale", torch.as_tensor(scale, dtype=torch.float64))
+
+    @classmethod
+    def fit(cls, kind, x, dim=None, softening=20.0):
+        """Fit offset and scale to training data.
+
+        Arguments:
+            kind: `minmax` and `log10` map the data onto [0, 1]; `asinh` maps 0 to 0 and the largest value to 1;
+                `standard` gives mean 0 and variance 1.
+            x: Training images or factors, all finite.
+            dim: Reduced dimensions: None for one scaling of all pixels, 0 for one per column of factors.
+            softening: See the class. 20 counts is about the noise of the faint parts of the book's galaxies.
+
+        Raises:
+            ValueError: if a column, or all the data, hold one value only.
+        """
+        y = cls(kind, softening=softening)._curve(torch.as_tensor(x, dtype=torch.float64))
+        y, dim = (y.flatten(), 0) if dim is None else (y, dim)
+        low, high = y.amin(dim), y.amax(dim)
+        constant = (high - low <= 1e-12 * torch.maximum(high.abs(), low.abs())).reshape(-1)
+        if constant.any():
+            where = f"column {int(constant.nonzero()[0])}" if low.ndim else "the data"
+            raise ValueError(f"{where} holds one value only and cannot be scaled: drop it, or give data that vary")
+        if kind == "standard":
+            offset, scale = y.mean(dim), y.std(dim, correction=0)
+        elif kind == "asinh":
+            offset, scale = torch.zeros_like(low), torch.maximum(high, -low)
+        else:
+            offset, scale = low, high - low
+        return cls(kind, offset, scale, softening)
+
+    def forward(self, x):
+        """Data to the network's units; shape and dtype are kept."""
+        return (self._curve(x) - self.offset.to(x.dtype)) / self.scale.to(x.dtype)
+
+    def inverse(self, y):
+        """The network's units back to data; shape and dtype are kept."""
+        f = y * self.scale.to(y.dtype) + self.offset.to(y.dtype)
+        if self.kind == "log10":
+            return 10**f - LOG_FLOOR
+        return self.softening * torch.sinh(f) if self.kind == "asinh" else f
+
+    def _curve(self, x):
+        if self.kind == "log10":
+            return torch.log10(x + LOG_FLOOR)
+        return torch.asinh(x / self.softening) if self.kind == "asinh" else x

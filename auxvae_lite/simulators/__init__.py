@@ -1,0 +1,5 @@
+"""Simulators: factors in, images out. Each is deterministic given its seed and knows nothing of the models."""
+
+from . import galaxies
+
+__all__ = ["galaxies"]

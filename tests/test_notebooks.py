@@ -1,0 +1,238 @@
+"""The committed chapters are as they should be, and every check goes red when it ought to."""
+
+import re
+import shutil
+
+import check_notebooks
+import nbformat
+import pytest
+import render
+
+CHAPTER = "06_training"
+HEADER = """# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+"""
+
+
+@pytest.fixture
+def book(tmp_path):
+    """A copy of the book's pages to tamper with."""
+    for pattern in ("*.py", "*.ipynb", "*.md", "params/*.yaml"):
+        for path in render.BOOK.glob(pattern):
+            target = tmp_path / path.relative_to(render.BOOK)
+            target.parent.mkdir(exist_ok=True)
+            shutil.copy(path, target)
+    return tmp_path
+
+
+def code_cells(notebook):
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def first_with(notebook, mark):
+    """The first code cell with an output of that mark: a kind of data, or a stream's name."""
+    return next(
+        (cell, output)
+        for cell in code_cells(notebook)
+        for output in cell.outputs
+        if output.get("name") == mark or mark in output.get("data", {})
+    )
+
+
+def change_digit(notebook):
+    output = next(o for c in code_cells(notebook) for o in c.outputs if re.search(r"\d", o.get("text", "")))
+    output.text = re.sub(r"\d", lambda match: str((int(match[0]) + 1) % 10), output.text, count=1)
+
+
+def change_picture(notebook):
+    data = first_with(notebook, "image/png")[1].data
+    data["image/png"] = data["image/png"].replace("A", "B", 1)
+
+
+def change_code(notebook):
+    code_cells(notebook)[-1].source += "\n# changed"
+
+
+def change_prose(notebook):
+    notebook.cells[0].source += " changed"
+
+
+def change_tags(notebook):
+    next(cell for cell in code_cells(notebook) if "parameters" in cell.metadata.get("tags", [])).metadata.tags = []
+
+
+def keep_setup_visible(notebook):
+    code_cells(notebook)[0].metadata.tags = []
+
+
+def drop_cell(notebook):
+    del notebook.cells[-1]
+
+
+def remove_alt(notebook):
+    del first_with(notebook, "image/png")[0].metadata["mystnb"]
+
+
+def name_file_as_alt(notebook):
+    first_with(notebook, "image/png")[0].metadata.mystnb.image.alt = "figures/the-history-of-the-loss.png"
+
+
+def add_image_without_alt(notebook):
+    notebook.cells[0].source += "\n![loss](loss.png)"
+
+
+def add_stderr(notebook):
+    code_cells(notebook)[-1].outputs.append(nbformat.v4.new_output("stream", name="stderr", text="a warning"))
+
+
+def add_error(notebook):
+    code_cells(notebook)[-1].outputs.append(nbformat.v4.new_output("error", ename="KeyError", evalue="", traceback=[]))
+
+
+def add_machine_path(notebook):
+    output = nbformat.v4.new_output("execute_result", {"text/plain": "'/home/ada/book/data'"})
+    code_cells(notebook)[-1].outputs.append(output)
+
+
+def leave_papermill(notebook):
+    notebook.metadata["papermill"] = {"duration": 1.0}
+
+
+def leave_execution(notebook):
+    code_cells(notebook)[-1].metadata["execution"] = {"iopub.status.busy": "2026-01-01"}
+
+
+def change_kernel(notebook):
+    notebook.metadata.kernelspec.name = "conda-env-py"
+
+
+def grow(notebook):
+    code_cells(notebook)[-1].outputs.append(nbformat.v4.new_output("stream", text="x" * render.LARGEST))
+
+
+def test_the_committed_notebooks_pass():
+    assert not check_notebooks.problems()
+
+
+@pytest.mark.parametrize(
+    ("tamper", "complaint"),
+    [
+        (change_digit, "its sha256 differs"),
+        (change_picture, "its sha256 differs"),
+        (change_code, "its source differs"),
+        (change_code, "its sha256 differs"),
+        (change_prose, "its source differs"),
+        (change_tags, "its metadata differs"),
+        (change_tags, "not exactly one cell is tagged parameters"),
+        (keep_setup_visible, "not the Colab set-up"),
+        (drop_cell, "cells, but"),
+        (remove_alt, "alt text of 0 characters"),
+        (name_file_as_alt, "file name as alt text"),
+        (add_image_without_alt, "alt text of 4 characters"),
+        (add_stderr, "writes to stderr"),
+        (add_error, "ends in KeyError"),
+        (add_machine_path, "names a path of this machine (/home/)"),
+        (leave_papermill, "is not what render.py leaves"),
+        (leave_execution, "its metadata differs"),
+        (change_kernel, "its kernelspec differs"),
+        (grow, "above 1,000,000"),
+    ],
+)
+def test_a_tampered_notebook_fails(book, tamper, complaint):
+    path = book / f"{CHAPTER}.ipynb"
+    notebook = nbformat.read(path, as_version=4)
+    tamper(notebook)
+    nbformat.write(notebook, path)
+    assert [found for found in check_notebooks.problems(book) if complaint in found]
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "complaint"),
+    [
+        (f"{CHAPTER}.py", "seed = 0", "seed = 1", "its source differs"),
+        (f"{CHAPTER}.py", "\n# # ", "\n# # Another ", "its source differs"),
+        ("params/fast.yaml", "epochs:", "epoch:", f"{CHAPTER} has no parameter epoch; its parameters are factors,"),
+        ("params/fast.yaml", f"{CHAPTER}:", "66_training:", "66_training is no chapter"),
+        ("params/fast.yaml", f"{CHAPTER}:", "66_training:", f"{CHAPTER} is missing"),
+        ("notation.md", "# Notation", "# Notation\n![](loss.png)", "alt text of 0 characters"),
+        ("notation.md", "# Notation", '<img src="a.png">', "alt text of 0 characters"),
+        ("notation.md", "# Notation", "```{figure} loss.png\n:name: loss\n```", "alt text of 0 characters"),
+        ("notation.md", "# Notation", ":::{image} loss.png\n:alt: loss.png\n:::", "file name as alt text"),
+    ],
+)
+def test_a_tampered_text_fails(book, name, old, new, complaint):
+    text = (book / name).read_text()
+    assert old in text
+    (book / name).write_text(text.replace(old, new, 1))
+    assert [found for found in check_notebooks.problems(book) if complaint in found]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "![The loss falls over epochs](a.png)",
+        "<img src='a.png' alt='The loss falls over epochs'>",
+        "```{figure} a.png\n:name: loss\n:alt: The loss falls over epochs\n```",
+    ],
+)
+def test_described_images_pass(source):
+    assert not list(check_notebooks.markdown_problems(source))
+
+
+def test_a_chapter_without_its_twin_fails(book):
+    (book / f"{CHAPTER}.ipynb").rename(book / "66_training.ipynb")
+    found = check_notebooks.problems(book)
+    assert [problem for problem in found if f"{CHAPTER}.py: no executed twin" in problem]
+    assert [problem for problem in found if "66_training.ipynb: no text twin" in problem]
+
+
+def test_a_misspelt_parameter_does_not_run(tmp_path):
+    with pytest.raises(ValueError, match=f"{CHAPTER} has no parameter epoch; its parameters are factors,"):
+        render.execute(render.BOOK / f"{CHAPTER}.py", tmp_path, {"epoch": 1})
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_book_shows_the_defaults_alone(capsys):
+    with pytest.raises(SystemExit):
+        render.main(["--chapter", CHAPTER, "-p", "epochs", "1"])
+    assert "give --out DIR" in capsys.readouterr().err
+
+
+def test_rendering_twice_gives_the_same_file(tmp_path):
+    source = tmp_path / "01_small.py"
+    source.write_text(HEADER + '# %% tags=["parameters"]\nn = 2\n\n# %%\nprint(n)\n\n# %%\nprint(n)\n')
+    first = render.execute(source, tmp_path / "a", cwd=tmp_path).read_text()
+    assert first == render.execute(source, tmp_path / "b", cwd=tmp_path).read_text()
+    ids = [cell.id for cell in nbformat.reads(first, as_version=4).cells]
+    assert len(set(ids)) == 3 and ids[2] == f"{ids[1]}-2"
+    given = nbformat.read(render.execute(source, tmp_path / "c", {"n": 3}, cwd=tmp_path), as_version=4)
+    assert given.cells[-1].outputs[0].text == "3\n"
+
+
+def test_a_failing_cell_leaves_no_notebook(tmp_path):
+    source = tmp_path / "01_small.py"
+    source.write_text(HEADER + "# %%\nraise KeyError('no such factor')\n")
+    with pytest.raises(Exception, match="no such factor"):
+        render.execute(source, tmp_path / "a", cwd=tmp_path)
+    assert not list((tmp_path / "a").glob("*"))
+
+
+def test_a_chapter_without_a_kernel_is_refused(tmp_path):
+    source = tmp_path / "01_small.py"
+    source.write_text("# %%\nprint(1)\n")
+    with pytest.raises(ValueError, match="01_small.py names no kernel"):
+        render.execute(source, tmp_path / "a", cwd=tmp_path)
+
+
+def test_a_huge_notebook_is_refused(tmp_path):
+    source = tmp_path / "01_small.py"
+    source.write_text(HEADER + f"# %%\nprint('x' * {render.LARGEST})\n")
+    with pytest.raises(ValueError, match="lower its figures' dpi"):
+        render.execute(source, tmp_path / "a", cwd=tmp_path)
+    assert not list((tmp_path / "a").glob("*"))

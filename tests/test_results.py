@@ -1,0 +1,74 @@
+"""The committed evidence follows the schema, and what does not is refused."""
+
+import copy
+
+import pytest
+
+from auxvae_lite import results
+
+EXAMPLE = {
+    "experiment": "example",
+    "config": {"epochs": 24, "factors": ["flux", "radius"]},
+    "code": "0" * 40,
+    "machine": "two cores",
+    "n": {"train": 8, "validation": 2, "test": 4},
+    "reference": {"lds": {"floor": 0.24, "ceiling": 0.94, "live": 10}},
+    "runs": [
+        {
+            "variant": "auxvae",
+            "seed": seed,
+            "threads": 1,
+            "seconds": {"data": 1.5, "train": 20.0, "evaluate": 2},
+            "scores": {"ssim_image": 0.97, "lds": 0.9 + seed / 100},
+        }
+        for seed in range(3)
+    ],
+}
+
+
+def test_committed_results_are_valid():
+    assert "galaxies-headline" in results.names()
+    for name in results.names():
+        assert results.load(name)["experiment"] == name
+
+
+def test_the_example_is_valid():
+    results.validate(EXAMPLE)
+    assert "0.9100" in results.table(EXAMPLE)  # the mean of three, which the file does not hold
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        (("extra",), 1),
+        (("n", "extra"), 1),
+        (("runs", 1, "extra"), 1),
+        (("n", "train"), 8.5),
+        (("n", "train"), True),
+        (("code",), None),
+        (("config",), []),
+        (("runs",), []),
+        (("runs", 0, "seed"), "0"),
+        (("runs", 2, "seconds", "train"), "20"),
+        (("runs", 2, "seconds", "train"), float("nan")),
+        (("runs", 1, "scores"), {}),
+        (("runs", 1, "scores", "lds"), float("inf")),
+        (("runs", 1, "scores", "lds"), "0.9"),
+        (("runs", 1, "scores", "another"), 0.5),
+        (("reference", "lds", "floor"), float("nan")),
+    ],
+)
+def test_a_broken_result_is_refused(place, value):
+    broken = copy.deepcopy(EXAMPLE)
+    inner = broken
+    for key in place[:-1]:
+        inner = inner[key]
+    inner[place[-1]] = value
+    with pytest.raises(ValueError):
+        results.validate(broken)
+
+
+@pytest.mark.parametrize("key", EXAMPLE)
+def test_a_missing_key_is_refused(key):
+    with pytest.raises(ValueError, match=key):
+        results.validate({name: value for name, value in EXAMPLE.items() if name != key})

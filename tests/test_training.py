@@ -1,0 +1,196 @@
+"""Training: the loss by hand, what a run learns, repeats, and refuses."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from auxvae_lite.datasets import FactorDataset
+from auxvae_lite.models import AuxVAE, Output, Posterior
+from auxvae_lite.simulators import galaxies
+from auxvae_lite.training import Config, Terms, evaluate, fit, latent_activity, measure, terms, total
+
+TINY = dict(widths=(4, 4, 8, 8), latent_dim=4, epochs=2, batch_size=16)
+
+
+def squares(n=96, shape=(1, 28, 28), seed=0):
+    """Bright squares whose brightness and side are the factors."""
+    rng = np.random.default_rng(seed)
+    brightness, side = rng.uniform(50, 100, n), rng.integers(3, 12, n)
+    y, x = np.abs(np.indices(shape[1:]) - np.array(shape[1:])[:, None, None] // 2)
+    masks = np.maximum(y, x)[None, None] <= side[:, None, None, None]
+    images = np.broadcast_to(masks * brightness[:, None, None, None], (n, *shape)) + rng.uniform(0, 1, (n, *shape))
+    return FactorDataset(images, np.column_stack([brightness, side]), ["brightness", "side"])
+
+
+def output(B, shape=(1, 33, 33), d=10, error=0.1):
+    posterior = Posterior(torch.ones(B, d), torch.zeros(B, d))
+    return Output(torch.full((B, *shape), error), posterior, posterior.mu), torch.zeros(B, *shape)
+
+
+@pytest.mark.parametrize("B", [1, 8, 64])
+def test_the_scale_of_the_loss_by_hand(B):
+    out, x = output(B)
+    parts = terms(Config(sigma=1.0), out, x, torch.zeros(B, 0), 1.0)
+    assert float(parts.reconstruction) == pytest.approx(5.445, rel=1e-5)
+    assert float(parts.kl) == pytest.approx(5.0, rel=1e-6)
+    assert float(total(Config(beta=4.0), parts, pixels=1)) == pytest.approx(25.445, rel=1e-5)
+
+
+def test_every_term_enters_the_loss_with_its_own_weight():
+    parts = Terms(*torch.tensor([100.0, 10.0, 3.0, 2.0, 1.0]))
+    config = Config(beta=2.0, lambda_1=0.5, lambda_2=0.25)
+    assert float(total(config, parts, pixels=50)) == pytest.approx((100 + 2 * 10) / 50 + 0.5 * (3 + 2) + 0.25 * 1)
+
+
+def test_reconstruction_scales_with_sigma_and_guided_kl_with_the_prior():
+    out, x = output(4)
+    u = torch.zeros(4, 2)
+    one, half = (terms(Config(sigma=s), out, x, u, 1.0) for s in (1.0, 0.5))
+    assert float(half.reconstruction) == pytest.approx(4 * float(one.reconstruction))
+    tight = terms(Config(), out, x, u, 0.01)
+    by_hand = 2 * 0.5 * (100 - 1 - math.log(100) + 100) + 8 * 0.5
+    assert float(tight.kl) == pytest.approx(by_hand, rel=1e-5)
+
+
+def test_the_loss_reaches_every_parameter():
+    torch.manual_seed(0)
+    model = AuxVAE((1, 33, 33), ("a", "b"), widths=(4, 4, 8, 8)).train()
+    x, u = torch.rand(16, 1, 33, 33), torch.randn(16, 2)
+    for weights in ({}, {"lambda_1": 0.0, "lambda_2": 0.0}):
+        model.zero_grad()
+        config = Config(**weights)
+        total(config, terms(config, model(x), x, u, 0.01), pixels=1089).backward()
+        for name, parameter in model.named_parameters():
+            assert torch.isfinite(parameter.grad).all() and parameter.grad.abs().max() > 0, name
+
+
+def test_collapse_is_reported_latent_by_latent():
+    data = squares()
+    with pytest.warns(UserWarning, match=r"posterior collapse: 0 of 4 latents are active; KL per latent 0|[0-9.e-]+, "):
+        model, _ = fit(Config(**TINY | {"epochs": 8}, factors=(), beta=1e5), data)
+    activity = latent_activity(model, data, 1.0)
+    assert not activity.active.any() and activity.kl.shape == (4,)
+    with pytest.warns(UserWarning, match="idle are .*side"):
+        fit(
+            Config(**TINY | {"epochs": 1, "lr": 1e-9}),
+            FactorDataset(data.images * 0 + np.eye(28), data.factors, data.names),
+        )
+
+
+def test_training_learns_the_factors_and_the_images():
+    train, validation, test = FactorDataset(*galaxies.simulate(2048, seed=0)).split(seed=0)
+    model, history = fit(Config(epochs=8, batch_size=64), train, validation)
+    scores, reference = evaluate(model, test)
+    assert history[-1]["loss"] < 0.1 * history[0]["loss"]
+    assert history[-1]["validation_loss"] < 0.2 * history[0]["validation_loss"]
+    assert scores["ssim_image"] > 0.93 > reference["ssim_image"]["mean"] + 0.3
+    assert min(scores[f"corr_{name}"] for name in ("flux", "radius", "g1", "g2")) > 0.9
+    assert [len(history), len(history[0])] == [8, 13]
+
+
+def test_the_same_seed_repeats_bit_for_bit_and_another_does_not():
+    data = squares()
+    runs = [fit(Config(**TINY, seed=seed), data) for seed in (0, 0, 1)]
+    numbers = [[[row[name] for name in (*Terms._fields, "loss")] for row in run.history] for run in runs]
+    assert numbers[0] == numbers[1] != numbers[2]
+    for name, tensor in runs[0].model.state_dict().items():
+        assert torch.equal(tensor, runs[1].model.state_dict()[name]), name
+
+
+def test_training_leaves_the_callers_random_state_and_threads_alone():
+    before, threads = torch.get_rng_state(), torch.get_num_threads()
+    fit(Config(**TINY, threads=2), squares())
+    assert torch.equal(before, torch.get_rng_state()) and threads == torch.get_num_threads()
+
+
+def test_validation_changes_nothing_and_measures_what_training_would():
+    data = squares()
+    alone, watched = fit(Config(**TINY), data), fit(Config(**TINY), data, squares(20, seed=1))
+    assert alone.history[-1]["loss"] == watched.history[-1]["loss"]
+    assert "validation_loss" in watched.history[-1] and "validation_loss" not in alone.history[-1]
+
+
+def test_reconstruction_and_kl_do_not_depend_on_the_batch_size():
+    data = squares(50)
+    model, _ = fit(Config(**TINY), data)
+    values = [measure(model, Config(**TINY | {"batch_size": B}), data, 0.01) for B in (8, 17, 50)]
+    for name in ("reconstruction", "kl"):
+        assert [row[name] for row in values[1:]] == pytest.approx([values[0][name]] * 2, rel=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(1, 28, 28), (1, 33, 33), (3, 64, 64)])
+def test_own_arrays_of_any_shape_train(shape):
+    data = squares(40, shape)
+    model, history = fit(Config(**TINY | {"epochs": 1}), data)
+    assert math.isfinite(history[0]["loss"])
+    assert model.encode(data.images).mu.shape == (40, 4)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"factors": ("side",)}, {"factors": ()}, {"latent_dim": 2}, {"augment": "shear"}, {"reading": "multiple"},
+     {"schedule": "constant", "clip": None}, {"image_scaling": "log10", "factor_scaling": "minmax"}, {"batch_size": 95},
+     {"precision": "bfloat16"}, {"prior_variance": 1.0}],
+)  # fmt: skip
+def test_every_option_gives_finite_numbers(changes):
+    data = squares()
+    model, history = fit(Config(**TINY | {"epochs": 1} | changes), data, data.rows(slice(0, 10)))
+    assert all(math.isfinite(value) for value in history[0].values())
+    scores, reference = evaluate(model, data)
+    assert all(math.isfinite(value) for value in scores.values())
+    assert reference["lds"]["n"] == 96
+
+
+def test_two_rows_train_and_one_does_not():
+    assert math.isfinite(fit(Config(**TINY), squares().rows(slice(0, 2))).history[-1]["loss"])
+    with pytest.raises(ValueError, match="at least 2 rows, got 1"):
+        fit(Config(**TINY), squares().rows(slice(0, 1)))
+
+
+def test_bad_data_and_factors_are_named():
+    data = squares()
+    with pytest.raises(ValueError, match="no factor 'mass'; the data have brightness, side"):
+        fit(Config(**TINY, factors=["mass"]), data)
+    with pytest.raises(ValueError, match="got 1 for brightness, side"):
+        fit(Config(**TINY | {"latent_dim": 1}), data)
+    constant = FactorDataset(data.images, data.factors * [1, 0], data.names)
+    with pytest.raises(ValueError, match="factor 'side' is constant"):
+        fit(Config(**TINY), constant)
+    assert fit(Config(**TINY, factors=["brightness"]), constant).model.factors == ("brightness",)
+
+
+def test_a_loss_that_explodes_is_named():
+    with pytest.raises(FloatingPointError, match=r"epoch 1, batch \d+: \w+ is (nan|inf)"):
+        fit(Config(**TINY | {"lr": 1e30, "schedule": "constant", "epochs": 1}), squares())
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"factors": "flux"}, r"write \['flux'\]"),
+        ({"batch_size": 1}, "one row has no correlation"),
+        ({"beta": -1.0}, "beta must be at least 0"),
+        ({"prior_variance": 0.0}, "prior_variance must be above 0"),
+        ({"epochs": 0}, "epochs must be above 0"),
+        ({"lr": float("nan")}, "lr must be above 0"),
+        ({"augment": "spin"}, "augment must be one of none, shear"),
+        ({"precision": "half"}, "precision must be one of float32, bfloat16"),
+        ({"image_scaling": "sqrt"}, "image_scaling must be one of"),
+        ({"reading": "mine"}, "reading must be one of powers, multiple"),
+    ],
+)
+def test_impossible_configs_are_refused(changes, message):
+    with pytest.raises(ValueError, match=message):
+        Config(**changes)
+
+
+def test_the_model_remembers_how_it_was_trained(tmp_path):
+    data = squares()
+    model, _ = fit(Config(**TINY), data)
+    model.save(tmp_path / "m.safetensors")
+    read = AuxVAE.load(tmp_path / "m.safetensors")
+    assert read.provenance["config"]["epochs"] == 2
+    assert read.provenance["prior_variance"] == 1 / 96
+    assert evaluate(read, data) == evaluate(model, data)
