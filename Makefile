@@ -12,7 +12,7 @@ OMP_NUM_THREADS ?= 1
 MKL_NUM_THREADS ?= 1
 export OMP_NUM_THREADS MKL_NUM_THREADS
 
-.PHONY: help reproduce test book linkcheck render serve evidence cdn lock set-repository clean
+.PHONY: help reproduce test book linkcheck render serve evidence readme cdn lock set-repository clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' Makefile
@@ -28,14 +28,16 @@ $(READY): requirements.lock pyproject.toml
 reproduce: $(READY) ## data, training, chapters and book from nothing, into folders that git ignores
 	$(BIN)/python data_scripts/make_galaxies.py --out data/galaxies.safetensors
 	rm -rf build/reproduce
+	$(BIN)/python data_scripts/galaxies_evidence.py galaxies-headline --out build/reproduce/galaxies-headline.json
 	$(BIN)/python book/tools/render.py --out build/reproduce/notebooks
 	$(BIN)/python book/tools/build_book.py --notebooks build/reproduce/notebooks --out build/reproduce
-	@$(BIN)/python -m auxvae_lite.results
+	@$(BIN)/python -m auxvae_lite.results build/reproduce/galaxies-headline.json
 	@echo "open build/reproduce/_build/html/index.html"
 
 # One pytest: tests/conftest.py puts the cheap tests first, and pytest's own closing line is the last one.
 test: $(READY) ## lint, unit tests, doctests, chapters, book, browser; PYTEST="-k name" chooses
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check auxvae_lite data_scripts tests book/tools
 	CI=1 $(BIN)/python -m pytest --nbval --nbval-current-env --nbval-sanitize-with nbval_sanitize.cfg \
 		auxvae_lite tests book/[0-9]*.ipynb $(PYTEST)
 
@@ -51,8 +53,13 @@ render: $(READY) ## execute the chapters again and write their .ipynb; CHAPTER=0
 serve: $(READY) ## show the built book on http://localhost:8000
 	$(BIN)/python -m http.server --directory _build/html 8000
 
-evidence: $(READY) ## run the experiments behind auxvae_lite/results (hours)
+evidence: $(READY) ## run the experiments behind auxvae_lite/results (half an hour)
 	$(BIN)/python data_scripts/galaxies_evidence.py galaxies-headline
+	$(BIN)/python data_scripts/galaxies_evidence.py galaxies-threads
+	$(BIN)/python data_scripts/galaxies_evidence.py galaxies-recipe
+
+readme: $(READY) ## bring README.md's table and picture up to date
+	$(BIN)/python book/tools/update_readme.py
 
 cdn: build/cdn/.ready ## fetch MathJax and the widget manager, so that browser tests can draw without a network
 build/cdn/.ready:
