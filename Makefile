@@ -53,10 +53,9 @@ render: $(READY) ## execute the chapters again and write their .ipynb; CHAPTER=0
 serve: $(READY) ## show the built book on http://localhost:8000
 	$(BIN)/python -m http.server --directory _build/html 8000
 
-evidence: $(READY) ## run the experiments behind auxvae_lite/results (half an hour)
+evidence: $(READY) ## run the experiments behind auxvae_lite/results (ten minutes)
 	$(BIN)/python data_scripts/galaxies_evidence.py galaxies-headline
 	$(BIN)/python data_scripts/galaxies_evidence.py galaxies-threads
-	$(BIN)/python data_scripts/galaxies_evidence.py galaxies-recipe
 
 readme: $(READY) ## bring README.md's table and picture up to date
 	$(BIN)/python book/tools/update_readme.py

@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import tempfile
+from importlib import metadata
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,7 @@ def write(path, tensors, header):
     Arguments:
         path: Final name; missing folders are made.
         tensors: Mapping of names to torch tensors or numpy arrays, of any dtype that safetensors knows.
-        header: Mapping that JSON can hold.
+        header: Mapping that JSON can hold; the package's version joins it as "version".
 
     Returns:
         The content's sha256 (over names, dtypes, shapes, bytes and header), which `read` verifies.
@@ -29,7 +30,7 @@ def write(path, tensors, header):
     from safetensors.torch import save
 
     tensors = {name: torch.as_tensor(value).contiguous() for name, value in tensors.items()}
-    text = json.dumps(header, sort_keys=True)
+    text = json.dumps({"version": metadata.version("auxvae-lite")} | header, sort_keys=True)
     checksum = _checksum(tensors, text)
     _replace(path, save(tensors, metadata={"header": text, "sha256": checksum}))
     return checksum
@@ -52,15 +53,15 @@ def read(path):
         raise FileNotFoundError(f"no file {path}")
     try:
         with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
+            kept = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
     except (SafetensorError, OSError) as error:
         raise ValueError(f"{path} is truncated or not a safetensors file ({error}); make or copy it again") from error
-    if not {"header", "sha256"} <= metadata.keys():
+    if not {"header", "sha256"} <= kept.keys():
         raise ValueError(f"{path} was not written by auxvae_lite: its header is missing")
-    if _checksum(tensors, metadata["header"]) != metadata["sha256"]:
+    if _checksum(tensors, kept["header"]) != kept["sha256"]:
         raise ValueError(f"{path} was altered after it was written: its checksum differs; make or copy it again")
-    return tensors, json.loads(metadata["header"])
+    return tensors, json.loads(kept["header"])
 
 
 def write_text(path, text):

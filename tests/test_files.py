@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+import auxvae_lite
 from auxvae_lite import files
 
 TENSORS = {"a": np.arange(6.0).reshape(2, 3), "b": torch.tensor(3), "half": torch.ones(2, dtype=torch.bfloat16)}
@@ -15,7 +16,7 @@ def test_round_trip(tmp_path):
     path = tmp_path / "deep" / "file.safetensors"
     checksum = files.write(path, TENSORS, {"seed": 1, "units": ["counts"]})
     tensors, header = files.read(path)
-    assert header == {"seed": 1, "units": ["counts"]}
+    assert header == {"seed": 1, "units": ["counts"], "version": auxvae_lite.__version__}
     assert len(checksum) == 64
     for name, value in TENSORS.items():
         assert torch.equal(tensors[name], torch.as_tensor(value))
@@ -53,15 +54,15 @@ def test_truncated_foreign_and_missing_files_are_named(tmp_path):
 
 def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path, monkeypatch):
     path = tmp_path / "file.safetensors"
-    files.write(path, TENSORS, {"version": 1})
+    files.write(path, TENSORS, {"draft": 1})
 
     def full(descriptor):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="No space left"):
-        files.write(path, TENSORS, {"version": 2})
-    assert files.read(path)[1] == {"version": 1}
+        files.write(path, TENSORS, {"draft": 2})
+    assert files.read(path)[1]["draft"] == 1
     assert os.listdir(tmp_path) == ["file.safetensors"]
 
 
