@@ -29,7 +29,7 @@ class Scaling(nn.Module):
         >>> counts = torch.tensor([0.0, 20.0, 2000.0])
         >>> scaling = Scaling.fit("asinh", counts)
         >>> scaling(counts)
-        tensor([0.0000, 0.1664, 1.0000])
+        tensor([0.0000, 0.1663, 1.0000])
         >>> bool(torch.allclose(scaling.inverse(scaling(counts)), counts))
         True
 
