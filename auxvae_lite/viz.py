@@ -47,7 +47,7 @@ def traversals(model, image, spans, steps=7):
         values = np.linspace(*span, steps)
         pictures = model.traverse(image, latent, values)[:, 0].numpy()
         for axis, value, picture in zip(axis_row, values, pictures, strict=True):
-            axis.imshow(picture, vmin=0, vmax=pictures.max())
+            axis.imshow(picture, vmin=0, vmax=max(0, pictures.max()))
             axis.set_title(f"{value:.3g}", fontsize=7, pad=2)
             _bare(axis)
         axis_row[0].set_ylabel(latent if isinstance(latent, str) else f"z[{latent}]", fontsize=8)
