@@ -12,7 +12,6 @@ EXAMPLE = {
     "code": "0" * 40,
     "machine": "two cores",
     "n": {"train": 8, "validation": 2, "test": 4},
-    "reference": {"lds": {"floor": 0.24, "ceiling": 0.94, "live": 10}},
     "runs": [
         {
             "variant": "auxvae",
@@ -20,6 +19,7 @@ EXAMPLE = {
             "threads": 1,
             "seconds": {"data": 1.5, "train": 20.0, "evaluate": 2},
             "scores": {"ssim_image": 0.97, "lds": 0.9 + seed / 100},
+            "reference": {"lds": {"floor": 0.2 + seed / 20, "live": 10}},
         }
         for seed in range(3)
     ],
@@ -34,7 +34,9 @@ def test_committed_results_are_valid():
 
 def test_the_example_is_valid():
     results.validate(EXAMPLE)
-    assert "0.9100" in results.table(EXAMPLE)  # the mean of three, which the file does not hold
+    table = results.table(EXAMPLE)
+    assert "0.9100" in table  # the mean of three, which the file does not hold
+    assert "floor 0.25, live 10" in table  # of three models' floors, too
 
 
 @pytest.mark.parametrize(
@@ -55,7 +57,9 @@ def test_the_example_is_valid():
         (("runs", 1, "scores", "lds"), float("inf")),
         (("runs", 1, "scores", "lds"), "0.9"),
         (("runs", 1, "scores", "another"), 0.5),
-        (("reference", "lds", "floor"), float("nan")),
+        (("runs", 1, "reference", "lds", "floor"), float("nan")),
+        (("runs", 2, "reference", "lds", "ceiling"), 0.9),
+        (("runs", 2, "reference", "lds"), {}),
     ],
 )
 def test_a_broken_result_is_refused(place, value):

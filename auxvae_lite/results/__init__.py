@@ -18,7 +18,6 @@ SCHEMA = {  # a type; a dictionary with exactly these keys; or a one-element lis
     "code": str,
     "machine": str,
     "n": {"train": int, "validation": int, "test": int},
-    "reference": dict,
     "runs": [
         {
             "variant": str,
@@ -26,6 +25,7 @@ SCHEMA = {  # a type; a dictionary with exactly these keys; or a one-element lis
             "threads": int,
             "seconds": {"data": float, "train": float, "evaluate": float},
             "scores": dict,
+            "reference": dict,
         }
     ],
 }
@@ -63,12 +63,13 @@ def validate(result):
     _finite(result, "result")
     if not result["runs"]:
         raise ValueError("result.runs is empty")
-    scores = result["runs"][0]["scores"].keys()
+    first = result["runs"][0]
+    rows = {name: dict.fromkeys(row, float) for name, row in first["reference"].items()}
     for index, run in enumerate(result["runs"]):
-        if not scores or run["scores"].keys() != scores:
-            raise ValueError(f"result.runs[{index}].scores must have the scores of the first run: {sorted(scores)}")
-        for name, value in run["scores"].items():
-            _match(float, value, f"result.runs[{index}].scores.{name}")
+        if not run["scores"]:
+            raise ValueError(f"result.runs[{index}].scores is empty")
+        _match(dict.fromkeys(first["scores"], float), run["scores"], f"result.runs[{index}].scores")
+        _match(rows, run["reference"], f"result.runs[{index}].reference")
 
 
 def table(result):
@@ -88,7 +89,8 @@ def table(result):
         lines += ["", f"{variant:<16} {'mean':>7} {'sd':>7}  {seeds}  read against"]
         for name in runs[0]["scores"]:
             values = [run["scores"][name] for run in runs]
-            lines.append(f"{name:<16} {_spread(values, 4)}  {_reference(result['reference'], name)}".rstrip())
+            against = _reference([run["reference"].get(name, {}) for run in runs])
+            lines.append(f"{name:<16} {_spread(values, 4)}  {against}".rstrip())
         seconds = [run["seconds"]["data"] + run["seconds"]["train"] for run in runs]
         lines.append(f"{'seconds':<16} {_spread(seconds, 1)}  on {runs[0]['threads']} thread(s)")
     return "\n".join(lines)
@@ -99,9 +101,9 @@ def _spread(values, digits):
     return f"{np.mean(values):7.{digits}f} {spread}  " + " ".join(f"{value:7.{digits}f}" for value in values)
 
 
-def _reference(reference, score):
-    values = reference.get(score, {})
-    return ", ".join(f"{name} {value:.4g}" for name, value in values.items())
+def _reference(rows):
+    """Reference values of one score, each the mean over the runs."""
+    return ", ".join(f"{name} {np.mean([row[name] for row in rows]):.4g}" for name in rows[0])
 
 
 def _match(schema, value, place):
