@@ -99,6 +99,10 @@ class FactorDataset:
         first, last = counts["train"], n - counts["test"]
         return self.rows(order[:first]), self.rows(order[first:last]), self.rows(order[last:])
 
+    def checksum(self):
+        """The sha256 of images, factors and their names."""
+        return files.checksum({"images": self.images, "factors": self.factors}, ", ".join(self.names))
+
     def save(self, path):
         """Write everything to one safetensors file, in one step; returns the content's sha256."""
         header = {

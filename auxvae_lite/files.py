@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-__all__ = ["read", "write", "write_text"]
+__all__ = ["checksum", "read", "write", "write_text"]
 
 
 def write(path, tensors, header):
@@ -29,11 +29,11 @@ def write(path, tensors, header):
     """
     from safetensors.torch import save
 
-    tensors = {name: torch.as_tensor(value).contiguous() for name, value in tensors.items()}
+    tensors = {name: torch.as_tensor(value).detach().cpu().contiguous() for name, value in tensors.items()}
     text = json.dumps({"version": metadata.version("auxvae-lite")} | header, sort_keys=True)
-    checksum = _checksum(tensors, text)
-    _replace(path, save(tensors, metadata={"header": text, "sha256": checksum}))
-    return checksum
+    digest = checksum(tensors, text)
+    _replace(path, save(tensors, metadata={"header": text, "sha256": digest}))
+    return digest
 
 
 def read(path):
@@ -59,7 +59,7 @@ def read(path):
         raise ValueError(f"{path} is truncated or not a safetensors file ({error}); make or copy it again") from error
     if not {"header", "sha256"} <= kept.keys():
         raise ValueError(f"{path} was not written by auxvae_lite: its header is missing")
-    if _checksum(tensors, kept["header"]) != kept["sha256"]:
+    if checksum(tensors, kept["header"]) != kept["sha256"]:
         raise ValueError(f"{path} was altered after it was written: its checksum differs; make or copy it again")
     return tensors, json.loads(kept["header"])
 
@@ -80,15 +80,18 @@ def _replace(path, content):
             os.fsync(file.fileno())
         os.chmod(temporary, 0o644)  # mkstemp's own mode keeps other users out
         os.replace(temporary, path)
-    except BaseException:
+    except BaseException as error:
         os.unlink(temporary)
+        if isinstance(error, OSError):
+            raise OSError(error.errno, f"{error.strerror}, so it was left as it was", str(path)) from error
         raise
 
 
-def _checksum(tensors, text):
+def checksum(tensors, text):
+    """The sha256 over named tensors (names, dtypes, shapes, bytes) and a text."""
     digest = hashlib.sha256(text.encode())
     for name in sorted(tensors):
-        tensor = tensors[name].detach().cpu()
+        tensor = torch.as_tensor(tensors[name])
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
         digest.update(np.ascontiguousarray(tensor.reshape(-1).view(torch.uint8).numpy()))
     return digest.hexdigest()

@@ -192,8 +192,8 @@ class AuxVAE(nn.Module):
         z[:, column] = values
         return self.decode(z)
 
-    def save(self, path):
-        """Write weights, scalings, shape and provenance to one safetensors file; returns its content's sha256."""
+    def contents(self):
+        """What a file of this model holds: weights by name, and a header with shape, scalings and provenance."""
         header = {
             "model": type(self).__name__,
             "image_shape": self.image_shape,
@@ -204,11 +204,15 @@ class AuxVAE(nn.Module):
             "factor_scaling": [self.factor_scaling.kind, self.factor_scaling.softening],
             "provenance": self.provenance,
         }
-        return files.write(path, self.state_dict(), header)
+        return self.state_dict(), header
+
+    def save(self, path):
+        """Write `contents` to one safetensors file, in one step; returns the content's sha256."""
+        return files.write(path, *self.contents())
 
     @classmethod
     def load(cls, path):
-        """Read a model that `save` wrote, onto the CPU, in evaluation mode. No pickled code is run.
+        """Read a model that `save` or a checkpoint wrote, onto the CPU, in evaluation mode. No pickled code is run.
 
         Raises:
             FileNotFoundError, ValueError: for a missing, damaged or foreign file.
@@ -216,14 +220,23 @@ class AuxVAE(nn.Module):
         tensors, header = files.read(path)
         if header.get("model") != cls.__name__:
             raise ValueError(f"{path} holds {header.get('model', 'no model')}, not {cls.__name__}")
+        try:
+            return cls._from_contents(tensors, header).eval()
+        except (KeyError, TypeError, ValueError, RuntimeError, OverflowError) as error:
+            raise ValueError(f"{path} does not fit its own header ({error}); make or copy it again") from error
+
+    @classmethod
+    def _from_contents(cls, tensors, header):
+        weights = {name: tensor for name, tensor in tensors.items() if not name.startswith("run.")}
         scalings = {}
         for name in ("image_scaling", "factor_scaling"):
             kind, softening = header[name]
-            scalings[name] = Scaling(kind, tensors[f"{name}.offset"], tensors[f"{name}.scale"], softening)
-        model = cls(header["image_shape"], header["factors"], header["latent_dim"], header["widths"], **scalings)
-        model.load_state_dict(tensors)
+            scalings[name] = Scaling(kind, weights[f"{name}.offset"], weights[f"{name}.scale"], float(softening))
+        with torch.device("meta"):  # allocates nothing, whatever sizes the header claims
+            model = cls(header["image_shape"], header["factors"], header["latent_dim"], header["widths"], **scalings)
+        model.load_state_dict(weights, assign=True)
         model.provenance = header["provenance"]
-        return model.eval()
+        return model.to(memory_format=torch.channels_last)
 
     @torch.no_grad()
     def _in_batches(self, function, rows, size=1024):

@@ -11,6 +11,7 @@ import time
 import warnings
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -18,7 +19,7 @@ import torch
 from torch import Tensor
 from tqdm import trange
 
-from . import metrics
+from . import checkpoints, metrics
 from .datasets import AUGMENTATIONS
 from .divergences import kl_diag_normal
 from .models import AuxVAE
@@ -70,6 +71,7 @@ class Config:
     augment: str = "none"
     precision: str = "float32"  # "bfloat16" pays only where the processor has it: time it first
     threads: int = 1
+    keep: str = "last"  # or "best", the weights of the epoch with the lowest validation loss
 
     def __post_init__(self):
         for name in ("factors", "widths"):
@@ -92,6 +94,7 @@ class Config:
             ("reading", READINGS),
             ("image_scaling", KINDS),
             ("factor_scaling", KINDS),
+            ("keep", ("last", "best")),
         ):
             if getattr(self, name) not in choices:
                 raise ValueError(f"{name} must be one of {', '.join(choices)}; got {getattr(self, name)!r}")
@@ -146,7 +149,7 @@ def total(config, parts, pixels):
     return elbo + config.lambda_1 * (parts.explicitness + parts.intra) + config.lambda_2 * parts.inter
 
 
-def fit(config, data, validation=None, model_class=AuxVAE, terms=terms):
+def fit(config, data, validation=None, model_class=AuxVAE, terms=terms, checkpoint=None):
     """Train a model.
 
     Arguments:
@@ -155,64 +158,117 @@ def fit(config, data, validation=None, model_class=AuxVAE, terms=terms):
         validation: Rows on which the same terms are measured after each epoch, or None.
         model_class: `AuxVAE` or a subclass.
         terms: The function that makes the `Terms` of a batch.
+        checkpoint: File to write after each epoch; if it exists, training goes on from it. It can be read with
+            `AuxVAE.load`. With a constant schedule, `epochs` may have grown since.
 
     Returns:
-        `Fit`. The same seed on the same machine gives the same history, bit for bit.
+        `Fit`. The same seed on the same machine gives the same history, bit for bit, interrupted or not.
 
     Raises:
-        ValueError: for a factor that the data lack or that is constant, fewer latents than factors, or fewer than two
-            training rows.
-        FloatingPointError: when a term stops being finite, naming epoch, batch and term.
+        ValueError: for a factor that the data lack or that is constant, fewer latents than factors, fewer than two
+            training rows, or a checkpoint that is damaged or belongs to another configuration or other data.
+        FloatingPointError: when a term stops being finite, naming epoch, batch and term; the checkpoint stays as it
+            was after the last whole epoch.
     """
     names = data.names if config.factors is None else config.factors
+    _check_trainable(config, data, validation, names)
+    prior_variance = config.prior_variance or 1 / len(data)
+    image_scaling = Scaling.fit(config.image_scaling, data.images)
+    factor_scaling = Scaling.fit(config.factor_scaling, data.columns(names), dim=0) if names else Scaling("minmax")
+    x, u = _tensors(image_scaling, data, names)
+    with _threads(config.threads), torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.seed)
+        model = model_class(x.shape[1:], names, config.latent_dim, config.widths, image_scaling, factor_scaling)
+        model.provenance = {"config": asdict(config), "prior_variance": prior_variance, "data": data.provenance}
+        run = _start(config, model, len(x))
+        identity = _identity(config, data, validation, model_class, terms)
+        if checkpoint is not None and Path(checkpoint).exists():
+            checkpoints.resume(checkpoint, run, identity)
+        first, last = len(run.history), config.epochs
+        if first > last:
+            raise ValueError(f"{checkpoint} has {first} epochs already, more than epochs={last}")
+        for _ in trange(
+            first, last, initial=first, total=last, desc="training", unit="epoch", disable="CI" in os.environ
+        ):
+            record = _epoch(config, run, x, u, prior_variance, terms)
+            if validation is not None:
+                measured = measure(model, config, validation, prior_variance, terms)
+                record |= {f"validation_{name}": value for name, value in measured.items()}
+            run.history.append(record)
+            if config.keep == "best" and record["validation_loss"] == min(
+                row["validation_loss"] for row in run.history
+            ):
+                run.best = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+            if checkpoint is not None:
+                checkpoints.save(checkpoint, run, identity)
+    if config.keep == "best":
+        model.load_state_dict(run.best)
+    _warn_of_collapse(latent_activity(model.eval(), data.rows(slice(0, 2048)), prior_variance), names)
+    return Fit(model, run.history)
+
+
+def _check_trainable(config, data, validation, names):
     if len(data) < 2:
         raise ValueError(f"training needs at least 2 rows, got {len(data)}: one row has no correlation")
     for name, column in zip(names, data.columns(names).T, strict=True):
         if np.ptp(column) == 0:
             raise ValueError(f"factor {name!r} is constant ({column[0]:g}) and cannot guide a latent: leave it out")
-    prior_variance = config.prior_variance or 1 / len(data)
-    image_scaling = Scaling.fit(config.image_scaling, data.images)
-    factor_scaling = Scaling.fit(config.factor_scaling, data.columns(names), dim=0) if names else Scaling("minmax")
-    x, u = _tensors(image_scaling, data, names)
-    shuffle, noise, coins = (torch.Generator().manual_seed(3 * config.seed + i) for i in range(3))
+    if config.keep == "best" and validation is None:
+        raise ValueError("keep='best' needs validation rows to choose by: fit(config, data, validation)")
+
+
+def _start(config, model, rows):
+    """The `Run` before its first step."""
+    optimiser = torch.optim.Adam(model.parameters(), lr=config.lr)
+    if config.schedule == "constant":
+        schedule = torch.optim.lr_scheduler.ConstantLR(optimiser, factor=1.0)
+    else:
+        steps = config.epochs * _batches(rows, config.batch_size)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, max_lr=config.lr, total_steps=steps + 1)
+    seeds = {"shuffle": 3 * config.seed, "noise": 3 * config.seed + 1, "coins": 3 * config.seed + 2}
+    generators = {name: torch.Generator().manual_seed(seed) for name, seed in seeds.items()}
+    return checkpoints.Run(model, optimiser, schedule, generators)
+
+
+def _identity(config, data, validation, model_class, terms):
+    """What two runs must share for one to go on where the other stopped."""
+    identity = asdict(config) | {
+        "training data": data.checksum(),
+        "validation data": None if validation is None else validation.checksum(),
+        "model class": model_class.__qualname__,
+        "terms": terms.__qualname__,
+    }
+    if config.schedule == "constant":
+        del identity["epochs"]  # nothing before the last epoch depends on it
+    return identity
+
+
+def _epoch(config, run, x, u, prior_variance, terms):
+    """Train on every row once; the epoch's mean `Terms`, loss and seconds by name."""
+    model, (shuffle, noise, coins) = run.model.train(), run.generators.values()
     augment = AUGMENTATIONS[config.augment]
-    with _threads(config.threads), torch.random.fork_rng(devices=[]):
-        torch.manual_seed(config.seed)
-        model = model_class(x.shape[1:], names, config.latent_dim, config.widths, image_scaling, factor_scaling)
-        optimiser = torch.optim.Adam(model.parameters(), lr=config.lr)
-        schedule = _schedule(config, optimiser, config.epochs * _batches(len(x), config.batch_size))
-        history = []
-        for epoch in trange(config.epochs, desc="training", unit="epoch", disable="CI" in os.environ):
-            start, sums = time.perf_counter(), torch.zeros(len(Terms._fields) + 1)
-            model.train()
-            order = torch.randperm(len(x), generator=shuffle)
-            for batch, index in enumerate(order.tensor_split(_batches(len(x), config.batch_size))):
-                images, factors = x[index], u[index]
-                if augment is not None:
-                    images, factors = augment(images, factors, names, coins)
-                images = images.contiguous(memory_format=torch.channels_last)
-                factors = model.factor_scaling(factors).float()
-                with torch.autocast("cpu", torch.bfloat16, enabled=config.precision == "bfloat16"):
-                    output = model(images, noise)
-                parts = terms(config, output, images, factors, prior_variance)
-                loss = total(config, parts, x[0].numel())
-                _check_finite(parts, epoch, batch)
-                optimiser.zero_grad()
-                loss.backward()
-                if config.clip is not None:
-                    torch.nn.utils.clip_grad_norm_(model.parameters(), config.clip)
-                optimiser.step()
-                schedule.step()
-                sums += torch.stack([*parts, loss]).detach() * len(index)
-            record = dict(zip([*Terms._fields, "loss"], (sums / len(x)).tolist(), strict=True))
-            record["seconds"] = time.perf_counter() - start
-            if validation is not None:
-                measured = measure(model, config, validation, prior_variance, terms)
-                record |= {f"validation_{name}": value for name, value in measured.items()}
-            history.append(record)
-    model.provenance = {"config": asdict(config), "prior_variance": prior_variance, "data": data.provenance}
-    _warn_of_collapse(latent_activity(model.eval(), data.rows(slice(0, 2048)), prior_variance), names)
-    return Fit(model, history)
+    start, sums = time.perf_counter(), torch.zeros(len(Terms._fields) + 1)
+    order = torch.randperm(len(x), generator=shuffle)
+    for batch, index in enumerate(order.tensor_split(_batches(len(x), config.batch_size))):
+        images, factors = x[index], u[index]
+        if augment is not None:
+            images, factors = augment(images, factors, model.factors, coins)
+        images = images.contiguous(memory_format=torch.channels_last)
+        factors = model.factor_scaling(factors).float()
+        with torch.autocast("cpu", torch.bfloat16, enabled=config.precision == "bfloat16"):
+            output = model(images, noise)
+        parts = terms(config, output, images, factors, prior_variance)
+        loss = total(config, parts, x[0].numel())
+        _check_finite(parts, len(run.history), batch)
+        run.optimiser.zero_grad()
+        loss.backward()
+        if config.clip is not None:
+            torch.nn.utils.clip_grad_norm_(model.parameters(), config.clip)
+        run.optimiser.step()
+        run.schedule.step()
+        sums += torch.stack([*parts, loss]).detach() * len(index)
+    record = dict(zip([*Terms._fields, "loss"], (sums / len(x)).tolist(), strict=True))
+    return record | {"seconds": time.perf_counter() - start}
 
 
 @torch.no_grad()
@@ -284,12 +340,6 @@ def _tensors(image_scaling, data, names):
 def _batches(n, batch_size):
     """Number of near-equal batches of at least `batch_size` rows, so that none is left with a single row."""
     return max(1, n // batch_size)
-
-
-def _schedule(config, optimiser, steps):
-    if config.schedule == "constant":
-        return torch.optim.lr_scheduler.ConstantLR(optimiser, factor=1.0)
-    return torch.optim.lr_scheduler.OneCycleLR(optimiser, max_lr=config.lr, total_steps=steps + 1)
 
 
 def _check_finite(parts, epoch, batch):

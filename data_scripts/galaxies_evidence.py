@@ -20,7 +20,7 @@ from pathlib import Path
 
 import torch
 
-from auxvae_lite import files, results
+from auxvae_lite import results
 from auxvae_lite.datasets import FactorDataset
 from auxvae_lite.simulators import galaxies
 from auxvae_lite.training import Config, evaluate, fit
@@ -101,8 +101,7 @@ def main():
         one, result["n"] = run(variant, seed, changes, test)
         result |= {"code": commit(), "machine": machine()}
         result["runs"].append(one)
-        results.validate(result)
-        files.write_text(out, json.dumps(result, indent=1) + "\n")
+        results.save(out, result)
     print(results.table(result))
 
 

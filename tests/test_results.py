@@ -76,3 +76,26 @@ def test_a_broken_result_is_refused(place, value):
 def test_a_missing_key_is_refused(key):
     with pytest.raises(ValueError, match=key):
         results.validate({name: value for name, value in EXAMPLE.items() if name != key})
+
+
+def test_what_was_saved_is_read_and_no_changed_bit_changes_a_number(tmp_path):
+    path = tmp_path / "example.json"
+    results.save(path, EXAMPLE)
+    assert results.load(path) == EXAMPLE
+    whole = path.read_bytes()
+    for position in range(len(whole)):
+        path.write_bytes(whole[:position] + bytes([whole[position] ^ 1 << position % 8]) + whole[position + 1 :])
+        try:  # a float's seventeenth digit may change and mean the same number
+            assert results.load(path) == EXAMPLE, f"byte {position} changed unnoticed"
+        except ValueError as error:
+            assert "example.json" in str(error)
+    for length in range(len(whole) - 1):
+        path.write_bytes(whole[:length])
+        with pytest.raises(ValueError, match=r"example\.json is no result file"):
+            results.load(path)
+
+
+def test_an_invalid_result_is_not_written(tmp_path):
+    with pytest.raises(ValueError, match="runs is empty"):
+        results.save(tmp_path / "example.json", EXAMPLE | {"runs": []})
+    assert not list(tmp_path.iterdir())

@@ -1,8 +1,10 @@
 """The committed evidence: one JSON file per experiment, checked against one schema, and its table.
 
-Means and spreads are computed where they are shown, never stored. `python -m auxvae_lite.results` prints all tables.
+A file carries the sha256 of its content, so that a digit changed by hand or by a bad disk is noticed. Means and spreads
+are computed where they are shown, never stored. `python -m auxvae_lite.results` prints all tables.
 """
 
+import hashlib
 import json
 import math
 from importlib import resources
@@ -10,7 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
-__all__ = ["load", "names", "table", "validate"]
+from .. import files
+
+__all__ = ["by_variant", "load", "names", "save", "table", "validate"]
 
 SCHEMA = {  # a type; a dictionary with exactly these keys; or a one-element list, any number of such elements
     "experiment": str,
@@ -38,19 +42,39 @@ def names():
     )
 
 
+def save(path, result):
+    """Validate a result and write it, sealed, in one step.
+
+    Raises:
+        ValueError: if it does not follow the schema.
+    """
+    validate(result)
+    files.write_text(path, json.dumps(result | {"sha256": _seal(result)}, indent=1) + "\n")
+
+
 def load(name):
-    """Read and validate a result: a committed experiment's name, or the path of a JSON file.
+    """Read, verify and validate a result: a committed experiment's name, or the path of a JSON file.
 
     Raises:
         FileNotFoundError: for an unknown name, with those that exist.
-        ValueError: if the file does not follow the schema.
+        ValueError: if the file is damaged, was changed after `save`, or does not follow the schema.
     """
     file = Path(name) if str(name).endswith(".json") else resources.files(__name__) / f"{name}.json"
     if not file.is_file():
         raise FileNotFoundError(f"no result {name}; there are {', '.join(names())}")
-    result = json.loads(file.read_text())
+    try:
+        result = json.loads(file.read_text(encoding="utf-8"))
+        seal = result.pop("sha256")
+    except (ValueError, AttributeError, TypeError, KeyError) as error:
+        raise ValueError(f"{file} is no result file, or a damaged one ({error}); make or copy it again") from error
+    if seal != _seal(result):
+        raise ValueError(f"{file} was changed after it was made: its checksum differs; make or copy it again")
     validate(result)
     return result
+
+
+def _seal(result):
+    return hashlib.sha256(json.dumps(result, sort_keys=True).encode()).hexdigest()
 
 
 def validate(result):
@@ -72,6 +96,14 @@ def validate(result):
         _match(rows, run["reference"], f"result.runs[{index}].reference")
 
 
+def by_variant(result):
+    """The runs of each variant, in the file's order: a dictionary of lists."""
+    groups = {}
+    for run in result["runs"]:
+        groups.setdefault(run["variant"], []).append(run)
+    return groups
+
+
 def table(result):
     """Scores as text: for each variant the mean, the sample standard deviation and every seed, beside references.
 
@@ -83,8 +115,7 @@ def table(result):
     """
     counts = result["n"]
     lines = [f"{result['experiment']}: trained on {counts['train']:,} images, scored on {counts['test']:,} others"]
-    for variant in dict.fromkeys(run["variant"] for run in result["runs"]):
-        runs = [run for run in result["runs"] if run["variant"] == variant]
+    for variant, runs in by_variant(result).items():
         seeds = " ".join(f"{'seed ' + str(run['seed']):>7}" for run in runs)
         lines += ["", f"{variant:<16} {'mean':>7} {'sd':>7}  {seeds}  read against"]
         for name in runs[0]["scores"]:
