@@ -99,11 +99,9 @@ def _part(state, prefix):
 
 
 def _like(parameter, slots):
-    """Optimiser tensors in the parameter's own memory layout."""
-    return {
-        name: torch.empty_like(parameter).copy_(tensor) if tensor.shape == parameter.shape else tensor
-        for name, tensor in slots.items()
-    }
+    """Adam's tensors of one parameter, in the parameter's own shape and memory layout."""
+    moments = {name: slots[name].view_as(parameter) for name in ("exp_avg", "exp_avg_sq")}
+    return {"step": slots["step"]} | {name: torch.empty_like(parameter).copy_(t) for name, t in moments.items()}
 
 
 def _check_same(path, kept, wanted):

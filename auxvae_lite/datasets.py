@@ -124,7 +124,10 @@ class FactorDataset:
         if header.get("dataset") != cls.__name__:
             raise ValueError(f"{path} holds no FactorDataset")
         arrays = {name: tensor.numpy() for name, tensor in tensors.items()}
-        return cls(**arrays, names=header["names"], units=header["units"], provenance=header["provenance"])
+        try:
+            return cls(**arrays, names=header["names"], units=header["units"], provenance=header["provenance"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"{path} does not fit its own header ({error}); make or copy it again") from error
 
 
 def shear_symmetry(x, u, names, generator):

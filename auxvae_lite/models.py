@@ -235,7 +235,7 @@ class AuxVAE(nn.Module):
         with torch.device("meta"):  # allocates nothing, whatever sizes the header claims
             model = cls(header["image_shape"], header["factors"], header["latent_dim"], header["widths"], **scalings)
         model.load_state_dict(weights, assign=True)
-        model.provenance = header["provenance"]
+        model.provenance = dict(header["provenance"])
         return model.to(memory_format=torch.channels_last)
 
     @torch.no_grad()

@@ -69,7 +69,10 @@ def load(name):
         raise ValueError(f"{file} is no result file, or a damaged one ({error}); make or copy it again") from error
     if seal != _seal(result):
         raise ValueError(f"{file} was changed after it was made: its checksum differs; make or copy it again")
-    validate(result)
+    try:
+        validate(result)
+    except ValueError as error:
+        raise ValueError(f"{file}: {error}") from error
     return result
 
 

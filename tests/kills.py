@@ -1,0 +1,106 @@
+"""Kill a training process (SIGKILL) and take the run up again: `python tests/kills.py 20` kills at 20 random moments.
+
+Three more kills fall into the saving itself. Each killed run is resumed, and its last checkpoint compared, bit for bit,
+with that of a run that nobody disturbed. Exit status 1 if one differs.
+"""
+
+import os
+import random
+import signal
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import torch
+from test_checkpoints import contents
+from test_training import TINY, squares
+
+from auxvae_lite import files
+from auxvae_lite.training import Config, fit
+
+CONFIG = Config(**TINY | {"epochs": 8, "keep": "best"})
+DATA, VALIDATION = squares(), squares(20, seed=1)
+
+
+def train(path):
+    """Train, or go on."""
+    fit(CONFIG, DATA, VALIDATION, checkpoint=path)
+
+
+def in_child(path, prepare=lambda: None, after=None):
+    """Train in a child process, killed `after` seconds unless that is None; its exit status, negative for a signal."""
+    child = os.fork()
+    if not child:
+        prepare()
+        train(path)
+        os._exit(0)
+    if after is not None:
+        time.sleep(after)
+        os.kill(child, signal.SIGKILL)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def die(*_):
+    """End this process as a power cut would."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def while_saving(function, fatal, count=3):
+    """Replace a function of `os` by a fatal one from its third call on."""
+
+    def prepare():
+        original, calls = getattr(os, function), iter(range(1, count))
+        setattr(os, function, lambda *a: original(*a) if next(calls, None) else fatal(original, *a))
+
+    return prepare
+
+
+SAVING = {
+    "half of the file written": while_saving("fsync", lambda fsync, fd: (os.ftruncate(fd, 1000), fsync(fd), die())),
+    "written, not renamed": while_saving("replace", die),
+    "just renamed": while_saving("replace", lambda replace, *names: (replace(*names), die())),
+}
+
+
+def state(path):
+    """Where a run stands, and whether the kill fell into a save."""
+    epochs = len(files.read(path)[1]["run"]["history"]) if path.exists() else 0
+    return f"{epochs:>2} epochs kept" + (", a half-written file aside" if list(path.parent.glob(".*")) else "")
+
+
+def same(ours, theirs):
+    """Whether two checkpoints hold the same, but for the seconds."""
+    (tensors, header), (others, other_header) = contents(ours), contents(theirs)
+    names = tensors.keys() == others.keys() and header == other_header
+    return names and all(torch.equal(tensor, others[name]) for name, tensor in tensors.items())
+
+
+def main(kills):
+    """Kill, resume, compare, print."""
+    random.seed(0)
+    folder = Path(tempfile.mkdtemp())
+    start = time.perf_counter()
+    assert in_child(folder / "whole") == 0
+    duration = time.perf_counter() - start
+    moments = {f"at {after:.2f} s of {duration:.2f}": (lambda: None, after)
+               for after in (random.uniform(0, duration) for _ in range(kills))}  # fmt: skip
+    equal = 0
+    plans = moments | {name: (prepare, None) for name, prepare in SAVING.items()}
+    for number, (name, (prepare, after)) in enumerate(plans.items()):
+        path = folder / str(number) / "checkpoint"
+        path.parent.mkdir()
+        status = in_child(path, prepare, after)
+        where = state(path)
+        in_child(path)
+        result = same(path, folder / "whole")
+        equal += result
+        print(f"{name:<26} exit {status:>2}, {where:<45} resumed: {'the same' if result else 'DIFFERENT'}", flush=True)
+    print(f"{equal} of {len(plans)} resume to the undisturbed result")
+    return equal < len(plans)
+
+
+if __name__ == "__main__":
+    os.environ["CI"] = "1"  # no progress bars
+    torch.set_num_threads(1)
+    sys.exit(main(int(sys.argv[1])))
