@@ -47,15 +47,16 @@ book: $(READY) ## build the HTML from the committed notebooks
 linkcheck: $(READY) ## try every outside link (needs a network)
 	$(BIN)/jupyter-book build . --builder linkcheck
 
-render: $(READY) ## execute the chapters again and write their .ipynb; CHAPTER=06_training for one
-	$(BIN)/python book/tools/render.py $(if $(CHAPTER),--chapter $(CHAPTER))
+render: $(READY) ## execute the chapters again and write their .ipynb; CHAPTER=06_training for one, TEXT=1 where no code changed
+	$(BIN)/python book/tools/render.py $(if $(CHAPTER),--chapter $(CHAPTER)) $(if $(TEXT),--text)
 
 serve: $(READY) ## show the built book on http://localhost:8000
 	$(BIN)/python -m http.server --directory _build/html 8000
 
-evidence: $(READY) ## run the experiments behind auxvae_lite/results (ten minutes)
+evidence: $(READY) ## run the experiments behind auxvae_lite/results (half an hour)
 	$(BIN)/python data_scripts/galaxies_evidence.py galaxies-headline
-	$(BIN)/python data_scripts/galaxies_evidence.py galaxies-threads
+	OMP_NUM_THREADS=2 MKL_NUM_THREADS=2 $(BIN)/python data_scripts/galaxies_evidence.py galaxies-threads
+	$(BIN)/python data_scripts/galaxies_evidence.py galaxies-recipe
 
 readme: $(READY) ## bring README.md's table and picture up to date
 	$(BIN)/python book/tools/update_readme.py

@@ -236,3 +236,18 @@ def test_a_huge_notebook_is_refused(tmp_path):
     with pytest.raises(ValueError, match="lower its figures' dpi"):
         render.execute(source, tmp_path / "a", cwd=tmp_path)
     assert not list((tmp_path / "a").glob("*"))
+
+
+def test_text_alone_can_be_brought_up_to_date_and_code_cannot(tmp_path):
+    source = tmp_path / "01_short.py"
+    source.write_text(HEADER + "# %% [markdown]\n# before\n\n# %%\nprint(1 + 1)\n")
+    path = render.execute(source, tmp_path, cwd=tmp_path)
+    source.write_text(source.read_text().replace("before", "after"))
+    assert render.retell(source) == path
+    retold = path.read_text()
+    assert render.execute(source, tmp_path, cwd=tmp_path).read_text() == retold and "after" in retold
+    source.write_text(source.read_text().replace("1 + 1", "1 + 2"))
+    with pytest.raises(ValueError, match="01_short has other code than its notebook"):
+        render.retell(source)
+    with pytest.raises(SystemExit):
+        render.main(["--text", "--out", str(tmp_path)])

@@ -2,6 +2,7 @@
 
     python book/tools/render.py                                 every chapter, with its own defaults, beside its .py
     python book/tools/render.py --chapter 06_training           one chapter
+    python book/tools/render.py --text                          text and metadata alone, where no code has changed
     python book/tools/render.py --out build/fast --params book/params/fast.yaml
     python book/tools/render.py --out build/try --chapter 06_training -p epochs 2
 
@@ -104,11 +105,42 @@ def execute(chapter, out, parameters=None, cwd=BOOK):
             str(raw), str(raw), parameters or {}, cwd=str(cwd), kernel_name="python3", progress_bar=False
         )
         notebook = nbformat.read(raw, as_version=4)
+    return write(notebook, Path(out, f"{chapter.stem}.ipynb"))
+
+
+def retell(chapter):
+    """Bring text and metadata of a notebook up to date with its chapter, and keep the outputs that it has.
+
+    Arguments:
+        chapter: Path of the text twin; the notebook lies beside it.
+
+    Returns:
+        Path of the notebook.
+
+    Raises:
+        ValueError: if a line of code has changed, so that the outputs no longer belong to it.
+    """
+    path, twin = chapter.with_suffix(".ipynb"), read_twin(chapter)
+    old = nbformat.read(path, as_version=4)
+    before, after = ([cell for cell in notebook.cells if cell.cell_type == "code"] for notebook in (old, twin))
+    if [cell.source for cell in before] != [cell.source for cell in after]:
+        raise ValueError(f"{chapter.stem} has other code than its notebook: render it without --text")
+    for executed, cell in zip(before, after, strict=True):
+        cell.outputs, cell.execution_count = executed.outputs, executed.execution_count
+    twin.metadata |= {name: old.metadata[name] for name in ("widgets",) if name in old.metadata}
+    return write(twin, path)
+
+
+def write(notebook, path):
+    """Clean, seal and write a notebook; its path.
+
+    Raises:
+        ValueError: if it is above the allowed size.
+    """
     text = nbformat.writes(clean(notebook)) + "\n"
     if len(text.encode()) > LARGEST:
         size = f"{len(text.encode()):,} bytes, above {LARGEST:,}"
-        raise ValueError(f"{chapter.stem} makes a notebook of {size}; lower its figures' dpi")
-    path = Path(out, f"{chapter.stem}.ipynb")
+        raise ValueError(f"{path.stem} makes a notebook of {size}; lower its figures' dpi")
     write_text(path, text)
     return path
 
@@ -130,6 +162,7 @@ def main(arguments=None):
     """Read the command line and render."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--chapter", metavar="NAME", help="one chapter, as 06_training; every chapter without it")
+    parser.add_argument("--text", action="store_true", help="execute nothing; refused where code has changed")
     parser.add_argument("--out", type=Path, metavar="DIR", help="folder for the notebooks; beside the .py without it")
     parser.add_argument("--params", type=Path, metavar="FILE", help="YAML with parameters keyed by chapter")
     parser.add_argument(
@@ -140,13 +173,18 @@ def main(arguments=None):
     known = {path.stem: path for path in chapters()}
     if options.chapter and options.chapter not in known:
         parser.error(f"no chapter {options.chapter!r}; the chapters are {', '.join(known)}")
+    if options.text and (options.params or options.p or options.out):
+        parser.error("--text keeps the outputs that the book shows: it takes no --out, --params or -p")
     if (options.params or options.p) and not options.out:
         parser.error("the book shows the defaults: give --out DIR for a run with other parameters")
     table = yaml.safe_load(options.params.read_text()) if options.params else {}
     single = {name: yaml.safe_load(value) for name, value in options.p}
     for name in [options.chapter] if options.chapter else known:
         try:
-            path = execute(known[name], options.out or BOOK, table.get(name, {}) | single)
+            if options.text:
+                path = retell(known[name])
+            else:
+                path = execute(known[name], options.out or BOOK, table.get(name, {}) | single)
         except ValueError as error:
             sys.exit(f"render: {error}")
         print(path)
