@@ -132,8 +132,10 @@ def terms(config, output, x, u, prior_variance):
     """
     mu, logvar = output.posterior
     K = u.shape[1]
-    reconstruction = ((output.x_hat - x) ** 2).flatten(1).sum(1).mean() / (2 * config.sigma**2)
-    kl = kl_diag_normal(mu, logvar, *targeted_prior(u, mu.shape[1], prior_variance)).sum(1).mean()
+    squares = (output.x_hat - x) ** 2
+    reconstruction = squares.flatten(1).sum(1).mean() / (2 * config.sigma**2)
+    prior = targeted_prior(u, mu.shape[1], prior_variance)
+    kl = kl_diag_normal(mu, logvar, *prior).sum(1).mean()
     return Terms(
         reconstruction,
         kl,
@@ -146,7 +148,8 @@ def terms(config, output, x, u, prior_variance):
 def total(config, parts, pixels):
     """The loss of `Terms`: the equation at the head of this module, with `pixels` = P."""
     elbo = (parts.reconstruction + config.beta * parts.kl) / pixels
-    return elbo + config.lambda_1 * (parts.explicitness + parts.intra) + config.lambda_2 * parts.inter
+    guided = parts.explicitness + parts.intra
+    return elbo + config.lambda_1 * guided + config.lambda_2 * parts.inter
 
 
 def fit(config, data, validation=None, model_class=AuxVAE, terms=terms, checkpoint=None):

@@ -112,6 +112,15 @@ def change_kernel(notebook):
     notebook.metadata.kernelspec.name = "conda-env-py"
 
 
+def widen(notebook):
+    code_cells(notebook)[-1].source += "\n# " + "x" * check_notebooks.WIDEST
+
+
+def show_wide_source(notebook):
+    data = {"text/markdown": "```python\n" + "x" * (check_notebooks.WIDEST + 1) + "\n```"}
+    code_cells(notebook)[-1].outputs.append(nbformat.v4.new_output("display_data", data=data))
+
+
 def grow(notebook):
     code_cells(notebook)[-1].outputs.append(nbformat.v4.new_output("stream", text="x" * render.LARGEST))
 
@@ -142,6 +151,8 @@ def test_the_committed_notebooks_pass():
         (leave_execution, "its metadata differs"),
         (change_kernel, "its kernelspec differs"),
         (grow, "above 1,000,000"),
+        (widen, "a line of 92 characters"),
+        (show_wide_source, "a line of 91 characters"),
     ],
 )
 def test_a_tampered_notebook_fails(book, tamper, complaint):

@@ -16,6 +16,7 @@ from render import BOOK, LARGEST, chapters, check_parameters, read_twin, seal
 RENDER = "run `make render CHAPTER={}`"
 MACHINE_PATH = re.compile(r"(/home/|/root/|/tmp/|/Users/|site-packages)")
 FILE_NAME = re.compile(r"\S+\.(png|jpe?g|svg|gif|webp)", re.IGNORECASE)
+WIDEST = 90  # characters of code that a page shows without scrolling
 SHORTEST_ALT = 20  # characters: below it, nothing is said about what a figure shows
 
 
@@ -63,8 +64,19 @@ def chapter_problems(path, twin):
     if sum("parameters" in names for names in tags) != 1:
         yield "not exactly one cell is tagged parameters; tag the cell with the chapter's defaults"
     for number, cell in enumerate(notebook.cells, 1):
-        found = output_problems(cell) if cell.cell_type == "code" else markdown_problems(cell.source)
+        is_code = cell.cell_type == "code"
+        found = [*width_problems(cell), *output_problems(cell)] if is_code else markdown_problems(cell.source)
         yield from (f"cell {number}: {problem}" for problem in found)
+
+
+def width_problems(cell):
+    """Lines of code, the cell's own or those that `show_source` shows, that a page would cut off."""
+    shown = [output.data.get("text/markdown", "") for output in cell.outputs if "data" in output]
+    if "remove-cell" not in cell.metadata.get("tags", []):
+        shown.append(cell.source)
+    for line in "\n".join(shown).splitlines():
+        if len(line) > WIDEST:
+            yield f"a line of {len(line)} characters ({line.strip()[:40]}...), above {WIDEST}; break it"
 
 
 def output_problems(cell):
