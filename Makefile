@@ -5,6 +5,7 @@
 PYTHON ?= python3
 BIN = .venv/bin
 READY = .venv/.ready
+PEERS = build/peers/bin
 TORCH = "$$(grep '^torch==' requirements.lock)" $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX))
 
 # One thread per process: two OpenMP threads beside another running process are fifty times slower.
@@ -12,7 +13,7 @@ OMP_NUM_THREADS ?= 1
 MKL_NUM_THREADS ?= 1
 export OMP_NUM_THREADS MKL_NUM_THREADS
 
-.PHONY: help reproduce test book linkcheck render serve evidence readme cdn lock set-repository clean
+.PHONY: help reproduce test book linkcheck render serve bench evidence readme cdn lock set-repository clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' Makefile
@@ -52,6 +53,15 @@ render: $(READY) ## execute the chapters again and write their .ipynb; CHAPTER=0
 
 serve: $(READY) ## show the built book on http://localhost:8000
 	$(BIN)/python -m http.server --directory _build/html 8000
+
+bench: build/peers/.ready ## measure speed against peers, on a machine that does nothing else; BENCH=--quick to try it
+	$(PEERS)/python tests/benchmarks/bench.py $(BENCH)
+build/peers/.ready: requirements.lock pyproject.toml tests/benchmarks/requirements.txt
+	test -x $(PEERS)/python || $(PYTHON) -m venv build/peers
+	$(PEERS)/python -m pip install $(TORCH)
+	$(PEERS)/python -m pip install -c requirements.lock -e '.[data]'
+	$(PEERS)/python -m pip install --no-deps -r tests/benchmarks/requirements.txt
+	touch build/peers/.ready
 
 evidence: $(READY) ## run the experiments behind auxvae_lite/results (half an hour)
 	$(BIN)/python data_scripts/galaxies_evidence.py galaxies-headline

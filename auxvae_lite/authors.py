@@ -18,7 +18,7 @@ from .divergences import kl_diag_normal
 from .metrics import lds as lds_of_all
 from .models import AuxVAE
 from .priors import targeted_prior
-from .regularizers import explicitness, inter, intra
+from .regularizers import penalties
 from .scalings import LOG_FLOOR
 
 __all__ = ["AuthorsVAE", "config", "fit", "lds", "terms"]
@@ -84,9 +84,7 @@ def terms(config, output, x, u, prior_variance):
     return training.Terms(
         (difference**2).flatten(1).sum(1).mean(),
         kl.sum(1).mean(),
-        explicitness(output.z[:, :K], u),
-        intra(output.z[:, :K], u),
-        inter(mu[:, K:], u, config.degree),
+        *penalties(torch.cat([output.z[:, :K], mu[:, K:]], dim=1), u, config.degree),
     )
 
 

@@ -15,7 +15,7 @@ no gradient, so nothing is subtracted.
 
 import torch
 
-__all__ = ["READINGS", "explicitness", "inter", "intra", "pearson"]
+__all__ = ["READINGS", "explicitness", "inter", "intra", "pearson", "penalties"]
 
 READINGS = ("powers", "multiple")
 
@@ -116,10 +116,46 @@ def inter(z_recon, u, degree=3, reading="powers", products=True):
     if not z_recon.shape[1] or not u.shape[1]:
         return z_recon.new_zeros(())
     total = _dependence(z_recon, u, degree, reading).sum()
-    if products and u.shape[1] > 1:
-        i, k = torch.triu_indices(u.shape[1], u.shape[1], offset=1)
-        total = total + pearson(z_recon, u[:, i] * u[:, k]).abs().sum()
+    if products:
+        total = total + pearson(z_recon, _products(u)).abs().sum()
     return total / z_recon.shape[1]
+
+
+def penalties(z, u, degree=3, reading="powers"):
+    """All three at once: explicitness and intra at degree 1 on the first K_f latents, inter at `degree` on the others.
+
+    Every column is standardised once and one matrix product gives all correlations, so that a training step spends
+    little on them; the values are those of the three functions.
+
+    Arguments:
+        z: Latents, shape (B, d); the first K_f are guided.
+        u: Scaled factors, shape (B, K_f).
+        degree, reading: Of `inter`; the reading holds for all.
+
+    Returns:
+        Three scalars: explicitness, intra, inter.
+
+    Raises:
+        ValueError: as the three functions do.
+    """
+    K = u.shape[1]
+    aux, recon = z[:, :K], z[:, K:]
+    if reading != "powers" or not recon.shape[1] or not K:
+        return (
+            explicitness(aux, u, reading=reading),
+            intra(aux, u, reading=reading),
+            inter(recon, u, degree, reading),
+        )
+    _check(aux, u, degree, reading, same_columns=True)
+    columns = torch.cat([aux, _powers(recon, degree)], dim=1)
+    rho = pearson(columns, torch.cat([_powers(u, degree), _products(u)], dim=1))
+    own, powers, products = rho[:K, :K], rho[K:, : degree * K], rho[K : z.shape[1], degree * K :]
+    diagonal = own.diagonal()
+    return (
+        (1 - diagonal).sum(),
+        own.abs().sum() - diagonal.abs().sum(),
+        (powers.abs().sum() + products.abs().sum()) / recon.shape[1],
+    )
 
 
 def _check(z, u, degree, reading, same_columns=False):
@@ -146,6 +182,12 @@ def _powers(x, degree):
     while len(powers) < degree:
         powers.append(powers[-1] * x)
     return torch.cat(powers, dim=1)
+
+
+def _products(u):
+    """Columns u_i u_k of all pairs i < k, shape (B, K (K - 1) / 2)."""
+    i, k = torch.triu_indices(u.shape[1], u.shape[1], offset=1)
+    return u[:, i] * u[:, k]
 
 
 def _multiple(z, u, degree):

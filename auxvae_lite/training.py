@@ -24,7 +24,7 @@ from .datasets import AUGMENTATIONS
 from .divergences import kl_diag_normal
 from .models import AuxVAE
 from .priors import targeted_prior
-from .regularizers import READINGS, explicitness, inter, intra
+from .regularizers import READINGS, penalties
 from .scalings import KINDS, Scaling
 
 __all__ = [
@@ -131,18 +131,11 @@ def terms(config, output, x, u, prior_variance):
         `Terms` of scalars, averaged over the batch.
     """
     mu, logvar = output.posterior
-    K = u.shape[1]
     squares = (output.x_hat - x) ** 2
     reconstruction = squares.flatten(1).sum(1).mean() / (2 * config.sigma**2)
     prior = targeted_prior(u, mu.shape[1], prior_variance)
     kl = kl_diag_normal(mu, logvar, *prior).sum(1).mean()
-    return Terms(
-        reconstruction,
-        kl,
-        explicitness(mu[:, :K], u, reading=config.reading),
-        intra(mu[:, :K], u, reading=config.reading),
-        inter(mu[:, K:], u, config.degree, config.reading),
-    )
+    return Terms(reconstruction, kl, *penalties(mu, u, config.degree, config.reading))
 
 
 def total(config, parts, pixels):

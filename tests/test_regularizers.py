@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from auxvae_lite.regularizers import READINGS, explicitness, inter, intra, pearson
+from auxvae_lite.regularizers import READINGS, explicitness, inter, intra, pearson, penalties
 
 
 def normal(*shape, seed=0):
@@ -61,6 +61,34 @@ def test_penalties_equal_the_slow_forms(batch, degree, reading):
     worst = max(abs(float(ours) - reference) for ours, reference in pairs)
     print(f"{reading}, degree {degree}: worst difference {worst:.1e}")
     assert worst <= 1e-6
+
+
+@pytest.mark.parametrize("reading", READINGS)
+@pytest.mark.parametrize("factors", [0, 1, 2, 5])
+@pytest.mark.parametrize("free", [0, 1, 5])
+@pytest.mark.parametrize("degree", [1, 3])
+def test_all_at_once_are_the_three_and_have_their_gradient(reading, factors, free, degree):
+    u = normal(64, factors)
+    z = (0.3 * normal(64, factors + free, seed=1) + torch.cat([u**2, normal(64, free)], dim=1)).requires_grad_()
+    aux, recon = z[:, :factors], z[:, factors:]
+    own = {"reading": reading}
+    three = explicitness(aux, u, **own), intra(aux, u, **own), inter(recon, u, degree, reading)
+    for ours, single in zip(penalties(z, u, degree, reading), three, strict=True):
+        assert torch.allclose(ours, single, rtol=1e-12, atol=1e-12)
+        if single.requires_grad:
+            slopes = [torch.autograd.grad(value, z, retain_graph=True)[0] for value in (ours, single)]
+            assert torch.allclose(*slopes, rtol=1e-10, atol=1e-12)
+
+
+def test_all_at_once_refuse_what_the_three_refuse():
+    with pytest.raises(ValueError, match="latents and factors need one shape"):
+        penalties(normal(8, 2), normal(8, 3))
+    with pytest.raises(ValueError, match="latents and factors need one shape"):
+        penalties(normal(8, 4), normal(7, 3))
+    with pytest.raises(ValueError, match="degree must be at least 1"):
+        penalties(normal(8, 4), normal(8, 3), degree=0)
+    with pytest.raises(ValueError, match="unknown reading"):
+        penalties(normal(8, 4), normal(8, 3), reading="mine")
 
 
 def test_perfect_reversed_and_swapped_codes():
