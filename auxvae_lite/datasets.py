@@ -90,7 +90,7 @@ class FactorDataset:
             ValueError: if one of the parts would be empty.
         """
         n = len(self)
-        counts = {"train": int(n * train), "test": int(n * test)}
+        counts = {"train": int(round(n * train, 6)), "test": int(round(n * test, 6))}  # 90 * 0.7 is 62.99... in floats
         counts["validation"] = n - sum(counts.values())
         for part, count in counts.items():
             if count < 1:

@@ -26,10 +26,13 @@ def write(path, tensors, header):
 
     Returns:
         The content's sha256 (over names, dtypes, shapes, bytes and header), which `read` verifies.
+
+    Raises:
+        OSError: if it cannot be written, naming the file; what was there before stays.
     """
     from safetensors.torch import save
 
-    tensors = {name: torch.as_tensor(value).detach().cpu().contiguous() for name, value in tensors.items()}
+    tensors = _own(tensors)
     text = json.dumps({"version": metadata.version("auxvae-lite")} | header, sort_keys=True)
     digest = checksum(tensors, text)
     _replace(path, save(tensors, metadata={"header": text, "sha256": digest}))
@@ -67,6 +70,18 @@ def read(path):
 def write_text(path, text):
     """Write `text` to `path` in one step, as UTF-8."""
     _replace(path, text.encode())
+
+
+def _own(tensors):
+    """Contiguous tensors on the CPU, no two in the same memory, as safetensors asks."""
+    own, taken = {}, set()
+    for name, value in tensors.items():
+        value = np.ascontiguousarray(value) if isinstance(value, np.ndarray) and value.ndim else value
+        tensor = torch.as_tensor(value).detach().cpu().contiguous()
+        memory = tensor.untyped_storage().data_ptr()
+        own[name] = tensor.clone() if memory in taken else tensor
+        taken.add(memory)
+    return own
 
 
 def _replace(path, content):

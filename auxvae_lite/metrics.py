@@ -40,6 +40,8 @@ def ssim(truth, images, data_range="image"):
 
 def _images(truth):
     truth = np.asarray(truth)
+    if truth.dtype.kind != "f":
+        truth = truth.astype(np.float64)  # whole numbers would overflow in max - min
     if truth.ndim != 4 or min(truth.shape[2:]) < WINDOW:
         raise ValueError(f"images must have shape (n, C, H, W), at least {WINDOW} pixels a side; got {truth.shape}")
     return truth

@@ -48,7 +48,7 @@ class AuxVAE(nn.Module):
         image_scaling, factor_scaling: `Scaling`s fitted on training rows; `fit` supplies them.
 
     Raises:
-        ValueError: for fewer latents than factors, or an image below 16 pixels a side.
+        ValueError: for fewer latents than factors, fewer than two widths, or an image below 16 pixels a side.
 
     References:
         Section 3 of arXiv 2507.00298; chapter 5.
@@ -59,6 +59,8 @@ class AuxVAE(nn.Module):
         super().__init__()
         self.image_shape, self.factors = tuple(image_shape), tuple(factors)
         self.latent_dim, self.widths = latent_dim, tuple(widths)
+        if len(self.widths) < 2:
+            raise ValueError(f"widths needs at least two layers, got {self.widths}")
         if latent_dim < len(self.factors):
             raise ValueError(
                 f"latent_dim must be at least the number of factors, got {latent_dim} for {', '.join(self.factors)}"

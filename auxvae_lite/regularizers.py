@@ -38,7 +38,7 @@ def pearson(a, b):
     """
     if len(a) != len(b):
         raise ValueError(f"both need one row per image, got {len(a)} and {len(b)} rows")
-    return _unit(a).T @ _unit(b)
+    return _unit(_scaled(a)).T @ _unit(_scaled(b))
 
 
 def explicitness(z, u, degree=1, reading="powers"):
@@ -62,7 +62,7 @@ def explicitness(z, u, degree=1, reading="powers"):
     References:
         R_1 of Eqs. 6-9 of arXiv 2507.00298; chapter 4.
     """
-    _check(z, u, degree, reading, same_columns=True)
+    z, u = _prepared(z, u, degree, reading, same_columns=True)
     if reading == "multiple":
         return (1 - _multiple(z, u, degree).diagonal()).sum()
     return sum((1 - (_unit(z**a) * _unit(u**a)).sum(0)).sum() for a in range(1, degree + 1))
@@ -82,7 +82,7 @@ def intra(z, u, degree=1, reading="powers"):
     References:
         R_0 of Eqs. 6-9 of arXiv 2507.00298; chapter 4.
     """
-    _check(z, u, degree, reading, same_columns=True)
+    z, u = _prepared(z, u, degree, reading, same_columns=True)
     dependence = _dependence(z, u, degree, reading)
     return dependence.sum() - dependence.diagonal().sum()
 
@@ -112,12 +112,12 @@ def inter(z_recon, u, degree=3, reading="powers", products=True):
     References:
         R_0 of Eqs. 6-9 of arXiv 2507.00298; chapter 4.
     """
-    _check(z_recon, u, degree, reading)
+    z_recon, u = _prepared(z_recon, u, degree, reading)
     if not z_recon.shape[1] or not u.shape[1]:
         return z_recon.new_zeros(())
     total = _dependence(z_recon, u, degree, reading).sum()
     if products:
-        total = total + pearson(z_recon, _products(u)).abs().sum()
+        total = total + (_unit(z_recon).T @ _unit(_products(u))).abs().sum()
     return total / z_recon.shape[1]
 
 
@@ -140,15 +140,16 @@ def penalties(z, u, degree=3, reading="powers"):
     """
     K = u.shape[1]
     aux, recon = z[:, :K], z[:, K:]
-    if reading != "powers" or not recon.shape[1] or not K:
+    if reading != "powers" or not 0 < K < z.shape[1]:
         return (
             explicitness(aux, u, reading=reading),
             intra(aux, u, reading=reading),
             inter(recon, u, degree, reading),
         )
     _check(aux, u, degree, reading, same_columns=True)
-    columns = torch.cat([aux, _powers(recon, degree)], dim=1)
-    rho = pearson(columns, torch.cat([_powers(u, degree), _products(u)], dim=1))
+    z, u = _scaled(z), _scaled(u)
+    columns = _unit(torch.cat([z[:, :K], _powers(z[:, K:], degree)], dim=1))
+    rho = columns.T @ _unit(torch.cat([_powers(u, degree), _products(u)], dim=1))
     own, powers, products = rho[:K, :K], rho[K:, : degree * K], rho[K : z.shape[1], degree * K :]
     diagonal = own.diagonal()
     return (
@@ -158,7 +159,13 @@ def penalties(z, u, degree=3, reading="powers"):
     )
 
 
-def _check(z, u, degree, reading, same_columns=False):
+def _prepared(z, u, degree, reading, same_columns=False):
+    """Both, checked and scaled."""
+    _check(z, u, degree, reading, same_columns)
+    return _scaled(z), _scaled(u)
+
+
+def _check(z, u, degree, reading, same_columns):
     if len(z) != len(u) or (same_columns and z.shape != u.shape):
         wanted = "one shape" if same_columns else "one row per image"
         raise ValueError(f"latents and factors need {wanted}, got {tuple(z.shape)} and {tuple(u.shape)}")
@@ -168,12 +175,24 @@ def _check(z, u, degree, reading, same_columns=False):
         raise ValueError(f"unknown reading {reading!r}; choose one of {', '.join(READINGS)}")
 
 
+def _scaled(x):
+    """Columns times a power of two that brings them near 1, so that no power or square of theirs is lost to underflow.
+
+    A power of two changes no digit, and no correlation depends on it.
+    """
+    if not len(x):
+        return x
+    largest = x.detach().abs().amax(0).clamp(min=torch.finfo(x.dtype).tiny)
+    return x * (torch.frexp(largest).mantissa / largest)
+
+
 def _dependence(z, u, degree, reading):
     """Dependence of each latent on each factor, shape (J, K), in either reading; all powers in one product."""
     if reading == "multiple":
         return _multiple(z, u, degree)
     J, K = z.shape[1], u.shape[1]
-    return pearson(_powers(z, degree), _powers(u, degree)).abs().view(degree, J, degree, K).sum((0, 2))
+    rho = _unit(_powers(z, degree)).T @ _unit(_powers(u, degree))
+    return rho.abs().view(degree, J, degree, K).sum((0, 2))
 
 
 def _powers(x, degree):
@@ -192,12 +211,17 @@ def _products(u):
 
 def _multiple(z, u, degree):
     """Multiple correlation of each latent with the polynomial of each factor, shape (J, K)."""
-    columns = _unit(_powers(u, degree)).view(len(u), degree, -1).permute(2, 0, 1)  # (K, B, degree)
-    q, r = torch.linalg.qr(columns)
-    span = r.diagonal(dim1=1, dim2=2).abs() > 1e3 * torch.finfo(u.dtype).eps  # drops powers that add no direction
-    squares = ((_unit(z).T @ (q * span[:, None, :])) ** 2).sum(2)  # (K, J)
+    code, directions = _unit(z), []
+    squares = code.new_zeros(z.shape[1], u.shape[1])
+    for power in _unit(_powers(u, degree)).split(u.shape[1], dim=1):  # Gram-Schmidt, all factors at once
+        for direction in directions:
+            power = power - direction * (direction * power).sum(0)
+        length2 = (power**2).sum(0)
+        adds = length2 > (1e3 * torch.finfo(u.dtype).eps) ** 2  # or the power adds no direction
+        directions.append(power * (torch.where(adds, length2, 1).rsqrt() * adds))
+        squares = squares + (code.T @ directions[-1]) ** 2
     seen = squares > 0
-    return (torch.where(seen, squares, 1).sqrt() * seen).T
+    return torch.where(seen, squares, 1).sqrt() * seen
 
 
 def _unit(x):
@@ -205,5 +229,5 @@ def _unit(x):
     centred = x - x.mean(0)
     length2 = (centred**2).sum(0)
     eps = torch.finfo(x.dtype).eps
-    varies = length2 > (16 * eps) ** 2 * (x**2).sum(0) + torch.finfo(x.dtype).tiny
+    varies = length2 > (16 * eps) ** 2 * (x.detach() ** 2).sum(0) + torch.finfo(x.dtype).tiny
     return centred * (torch.where(varies, length2, 1).rsqrt() * varies)

@@ -58,9 +58,13 @@ class Scaling(nn.Module):
             softening: See the class. 20 counts is about the noise of the faint parts of the book's galaxies.
 
         Raises:
-            ValueError: if a column, or all the data, hold one value only.
+            ValueError: if a column, or all the data, hold one value only, or a value has no logarithm.
         """
         y = cls(kind, softening=softening)._curve(torch.as_tensor(x, dtype=torch.float64))
+        if not y.isfinite().all():
+            raise ValueError(
+                f"{kind} needs finite data{', at least 0' if kind == 'log10' else ''}; choose another scaling"
+            )
         y, dim = (y.flatten(), 0) if dim is None else (y, dim)
         low, high = y.amin(dim), y.amax(dim)
         constant = (high - low <= 1e-12 * torch.maximum(high.abs(), low.abs())).reshape(-1)

@@ -46,6 +46,13 @@ def test_empty_pixels_and_a_saturated_output_stay_finite():
     assert torch.isfinite(parts.reconstruction) and torch.isfinite(gradient).all()
 
 
+def test_the_settings_are_theirs():
+    config = authors.config()
+    assert (config.prior_variance, config.epochs, config.batch_size) == (1.0, 1000, 64)
+    assert (config.lr, config.schedule, config.clip) == (1e-3, "constant", None)
+    assert config.image_scaling == config.factor_scaling == "minmax"
+
+
 def test_the_network_is_theirs():
     model = authors.AuthorsVAE((1, 33, 33), galaxies.NAMES, widths=(32, 64, 128, 256))
     assert [tuple(p.shape) for n, p in model.named_parameters() if n.endswith("weight")] == [

@@ -73,6 +73,13 @@ def test_aggregate_kl_of_one_image_is_the_closed_form():
     assert abs(float(estimate.value - kl_diag_normal(mu[0], logvar[0]).sum())) < 4 * float(estimate.error)
 
 
+def test_aggregate_kl_scatters_by_its_own_error():
+    mu, logvar = normal(50, 2), normal(50, 2, seed=1)
+    runs = [aggregate_kl(mu, logvar, 0.5, 2.0, generator=torch.Generator().manual_seed(seed)) for seed in range(200)]
+    value, error = torch.stack([run.value for run in runs]), torch.stack([run.error for run in runs])
+    assert float(value.std() / error.mean()) == pytest.approx(1, abs=0.2)
+
+
 def test_aggregate_kl_is_zero_when_posteriors_are_the_priors():
     u = normal(200, 2)
     mean, std = targeted_prior(u, 4, 1 / 200)

@@ -99,6 +99,12 @@ def test_sample_is_a_latin_hypercube_in_range_and_repeats():
     assert (u != galaxies.sample(64, seed=4)).all()
 
 
+def test_sample_fills_the_papers_ranges():
+    low, high = np.array([[1e4, 0.1, -0.5, -0.5, 0.2], [1e5, 1.0, 0.5, 0.5, 0.4]])
+    u = (galaxies.sample(1000, seed=0) - low) / (high - low)
+    assert ((u.min(0) >= 0) & (u.min(0) < 1e-3) & (u.max(0) > 0.999) & (u.max(0) <= 1)).all()
+
+
 def test_noise_is_poisson_and_belongs_to_its_image():
     clean = np.full((400, 1, 8, 8), 50.0)
     noisy = galaxies.add_noise(clean, seed=0)
@@ -107,11 +113,13 @@ def test_noise_is_poisson_and_belongs_to_its_image():
     assert (galaxies.add_noise(clean[:7], seed=0) == noisy[:7]).all()  # image i's noise does not depend on n
     assert np.unique(noisy.reshape(400, -1), axis=0).shape[0] == 400
     assert (galaxies.add_noise(clean, seed=1) != noisy).any()
+    assert (noisy[3] == np.random.default_rng((0, 3)).poisson(clean[3])).all()  # the stream that is promised
 
 
 def test_constant_noise_is_the_authors_quirk():
     noisy = galaxies.add_noise(np.full((3, 1, 8, 8), 50.0), seed=0, constant=True)
     assert (noisy == noisy[0]).all()
+    assert (noisy[0] == np.random.default_rng(150000).poisson(np.full((1, 8, 8), 50.0))).all()
     assert galaxies.add_noise(np.array([-0.1]), seed=0) == 0
 
 
@@ -120,6 +128,8 @@ def test_simulate_keeps_noise_clean_factors_and_provenance_together():
     assert made.images.shape == made.clean.shape == (5, 1, 33, 33)
     assert made.names == galaxies.NAMES
     assert made.provenance["seed"] == 2
+    np.testing.assert_array_equal(made.factors, galaxies.sample(5, seed=2))
+    np.testing.assert_array_equal(made.clean, galaxies.render(made.factors).clip(min=0))
     np.testing.assert_array_equal(made.images, galaxies.add_noise(made.clean, seed=2))
 
 

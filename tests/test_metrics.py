@@ -158,6 +158,7 @@ def test_noise_scores_the_floor():
     assert 0.2 < score.floor < 0.28
     assert abs(score.value - score.floor) < 0.05
     assert lds(z, u).floor == score.floor
+    assert lds(*fixture("identity")).floor == pytest.approx(score.floor, abs=0.03)
 
 
 @pytest.mark.parametrize("n", [2, 5, 200])

@@ -37,6 +37,7 @@ def test_the_example_is_valid():
     table = results.table(EXAMPLE)
     assert "0.9100" in table  # the mean of three, which the file does not hold
     assert "floor 0.25, live 10" in table  # of three models' floors, too
+    assert "0.9100  0.0100" in table and "21.5" in table  # mean, the sample's spread; data and training
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,11 @@ def test_check_prints_only_what_does_not_change(capsys):
     assert capsys.readouterr().out == "KL: inside 2.5 +- 0.001\n"
 
 
+def test_check_includes_its_bounds():
+    check("KL", 2.0, 2.5, tol=0.5)
+    check("epochs", 22, 22, tol=0)
+
+
 @pytest.mark.parametrize("value", [2.6, float("nan"), float("inf")])
 def test_check_raises_outside(value):
     with pytest.raises(AssertionError, match="KL: .* is outside 2.5"):

@@ -1,13 +1,16 @@
 """Training: the loss by hand, what a run learns, repeats, and refuses."""
 
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
 from auxvae_lite.datasets import FactorDataset
+from auxvae_lite.metrics import correlations, expected_null, lds, sap
 from auxvae_lite.models import AuxVAE, Output, Posterior
+from auxvae_lite.regularizers import explicitness, inter, intra
 from auxvae_lite.simulators import galaxies
 from auxvae_lite.training import Config, Terms, evaluate, fit, latent_activity, measure, terms, total
 
@@ -36,12 +39,24 @@ def test_the_scale_of_the_loss_by_hand(B):
     assert float(parts.reconstruction) == pytest.approx(5.445, rel=1e-5)
     assert float(parts.kl) == pytest.approx(5.0, rel=1e-6)
     assert float(total(Config(beta=4.0), parts, pixels=1)) == pytest.approx(25.445, rel=1e-5)
+    assert terms(Config(), out, out.x_hat, torch.zeros(B, 0), 1.0).reconstruction == 0
 
 
 def test_every_term_enters_the_loss_with_its_own_weight():
     parts = Terms(*torch.tensor([100.0, 10.0, 3.0, 2.0, 1.0]))
     config = Config(beta=2.0, lambda_1=0.5, lambda_2=0.25)
     assert float(total(config, parts, pixels=50)) == pytest.approx((100 + 2 * 10) / 50 + 0.5 * (3 + 2) + 0.25 * 1)
+
+
+@pytest.mark.parametrize(("degree", "reading"), [(1, "powers"), (3, "powers"), (2, "multiple")])
+def test_guided_latents_meet_their_factors_and_free_ones_are_kept_from_them(degree, reading):
+    generator = torch.Generator().manual_seed(0)
+    mu, u = torch.randn(40, 5, generator=generator), torch.randn(40, 2, generator=generator)
+    out = Output(torch.zeros(40, 1, 16, 16), Posterior(mu, torch.zeros_like(mu)), mu)
+    parts = terms(Config(degree=degree, reading=reading), out, out.x_hat, u, 1.0)
+    aux, recon = mu.split([2, 3], dim=1)
+    by_hand = explicitness(aux, u, 1, reading), intra(aux, u, 1, reading), inter(recon, u, degree, reading)
+    torch.testing.assert_close(parts[2:], by_hand)
 
 
 def test_reconstruction_scales_with_sigma_and_guided_kl_with_the_prior():
@@ -75,6 +90,69 @@ def test_collapse_is_reported_latent_by_latent():
     assert not activity.active.any() and activity.kl.shape == (4,)
     with pytest.warns(UserWarning, match="idle are brightness, side"):
         fit(Config(**TINY), same)
+
+
+def test_a_latent_is_active_above_a_tenth():
+    spread = torch.tensor([0.05, 0.09, 0.11, 1.0])
+    mu = torch.tensor([[-1.0], [1.0]]) * spread
+    posterior = Posterior(mu, torch.zeros_like(mu))
+    model = SimpleNamespace(encode=lambda _: posterior, factors=(), factor_scaling=lambda u: u, latent_dim=4)
+    activity = latent_activity(model, squares(2), 1.0)
+    torch.testing.assert_close(activity.sd, spread)
+    torch.testing.assert_close(activity.kl, spread**2 / 2)
+    assert activity.active.tolist() == [False, False, True, True]
+
+
+def test_batches_are_full_and_the_history_is_their_mean_over_rows():
+    seen = []
+
+    def watching(config, output, x, u, prior_variance):
+        parts = terms(config, output, x, u, prior_variance)
+        seen.append((len(x), prior_variance, torch.stack([*parts, total(config, parts, 784)]).tolist()))
+        return parts
+
+    data = squares(97)
+    _, history = fit(Config(**TINY | {"epochs": 1, "batch_size": 30}), data, data, terms=watching)
+    rows, variances, parts = zip(*seen, strict=True)
+    assert rows == (33, 32, 32) * 2 and set(variances) == {1 / 97}
+    for prefix, part in (("", slice(0, 3)), ("validation_", slice(3, 6))):
+        means = [history[0][prefix + name] for name in (*Terms._fields, "loss")]
+        assert means == pytest.approx(np.average(parts[part], axis=0, weights=rows[part]), rel=1e-5)
+
+
+@pytest.mark.parametrize("clip", [0.5, None])
+def test_gradients_are_cut_to_the_clip(clip):
+    model, _ = fit(Config(**TINY | {"epochs": 1, "clip": clip}), squares())
+    norm = math.sqrt(sum(float((parameter.grad**2).sum()) for parameter in model.parameters()))
+    assert norm > 1 if clip is None else norm == pytest.approx(clip, rel=1e-4)
+
+
+@pytest.mark.parametrize("schedule", ["one-cycle", "constant"])
+def test_learning_rates_follow_the_schedule(monkeypatch, schedule):
+    rates, step = [], torch.optim.Adam.step
+    monkeypatch.setattr(torch.optim.Adam, "step", lambda self: (rates.append(self.param_groups[0]["lr"]), step(self)))
+    fit(Config(**TINY | {"epochs": 5, "lr": 0.01, "schedule": schedule}), squares())
+
+    def cosine(start, end, share):
+        return end + (start - end) * (1 + math.cos(math.pi * share)) / 2
+
+    peak, last = 0.3 * 31 - 1, 30
+    cycle = [
+        cosine(4e-4, 0.01, i / peak) if i < peak else cosine(0.01, 4e-8, (i - peak) / (last - peak)) for i in range(30)
+    ]
+    assert rates == pytest.approx(cycle if schedule == "one-cycle" else [0.01] * 30)
+
+
+def test_evaluation_holds_the_metrics_of_all_factors_and_of_each_guided_latent():
+    data = squares(40)
+    model, _ = fit(Config(**TINY, factors=("side",)), data)
+    scores, reference = evaluate(model, data)
+    mu = model.encode(data.images).mu.numpy()
+    assert (scores["lds"], scores["lds_normalised"]) == (lds(mu, data.factors).value, lds(mu, data.factors).normalised)
+    assert scores["sap_r2"] == sap(mu, data.factors)
+    assert scores["corr_side"] == pytest.approx(correlations(mu, data.factors)[0, 1])
+    assert scores["corr_aux_recon"] == pytest.approx(np.abs(np.corrcoef(mu.T)[0, 1:]).mean())
+    assert reference["corr_aux_recon"] == {"independent": expected_null(40)}
 
 
 def test_training_learns_the_factors_and_the_images():

@@ -1,0 +1,308 @@
+"""Mutations: every formula with one sign, constant, exponent, index or operator changed, and the tests that see it.
+
+    python tests/mutations.py [--workers 1] [--only NAME]
+
+Each mutation is made in a copy of the tree of its own, and its tests are run there. One line per mutation: the formula,
+the change, the first test that failed, seconds. Exit status 1 if one survives, that is, if its tests pass.
+"""
+
+import argparse
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = ROOT / "auxvae_lite"
+
+
+class Mutation(NamedTuple):
+    """A text that a module holds once, what it becomes, and the test that must fail."""
+
+    module: str  # in auxvae_lite/
+    formula: str  # the public function or method that gives another number
+    old: str
+    new: str
+    test: str  # in tests/, a file or one test of it
+
+
+GALSIM = "test_galaxies.py::test_renderer_agrees_with_galsim[settings0-0.0002]"
+SAMPLED = "test_galaxies.py::test_sample_fills_the_papers_ranges"
+HYPERCUBE = "test_galaxies.py::test_sample_is_a_latin_hypercube_in_range_and_repeats"
+NOISE = "test_galaxies.py::test_noise_is_poisson_and_belongs_to_its_image"
+CONSTANT = "test_galaxies.py::test_constant_noise_is_the_authors_quirk"
+SIMULATED = "test_galaxies.py::test_simulate_keeps_noise_clean_factors_and_provenance_together"
+INVERSE = "test_properties.py::test_scalings_invert_and_keep_shape_and_dtype"
+RANGES = "test_properties.py::test_scalings_reach_the_range_that_they_promise"
+POWERS = "test_properties.py::test_powers_that_add_nothing_change_no_multiple_correlation"
+RHO = "test_properties.py::test_correlations_are_numpys_and_zero_for_constant_columns"
+LDS = "test_properties.py::test_lds_sap_and_their_references_are_bounded"
+LIVE = "test_properties.py::test_latents_live_above_a_thousandth"
+SIMILARITY = "test_metrics.py::test_ssim_equals_scikit_image"
+CONVENTIONS = "test_metrics.py::test_the_three_conventions"
+REFERENCES = "test_metrics.py::test_reference_rows_are_the_scores_of_known_answers"
+SCORES = "test_metrics.py::test_scores_equal_independent_implementations"
+NULL = "test_metrics.py::test_expected_null_is_the_mean_of_chance_correlations"
+FLOOR = "test_metrics.py::test_noise_scores_the_floor"
+CHECKSUM = "test_properties.py::test_the_checksum_sees_names_dtypes_shapes_bytes_and_text_and_not_the_order"
+SHEAR = "test_properties.py::test_shear_symmetry_turns_by_all_eight"
+BEST = "test_checkpoints.py::test_the_best_epoch_is_kept"
+
+TABLE = {  # module: the test of most of its mutations; then formula, old, new, and another test where that is quicker
+    "simulators/galaxies.py": [
+        GALSIM,
+        ("sample", '(0.1, 1.0, "arcsec")', '(0.1, 1.1, "arcsec")', SAMPLED),
+        ("sample", "rng(seed)).random", "rng(0 * seed)).random", HYPERCUBE),
+        ("render", "2 * math.sqrt(2 * math.log(2))", "2 * math.sqrt(math.log(2))"),
+        ("render", "period=96", "period=48"),
+        ("render", "cutoff=2.0", "cutoff=1.0"),
+        ("render", "pixel[1:] *= 2", "pixel[0:] *= 2"),
+        ("render", "(1 - g1**2 - g2**2)\n", "(1 - g1**2 + g2**2)\n"),
+        ("render", "along = 1 + norm * ((1 + g1)", "along = 1 + norm * ((1 - g1)"),
+        ("render", "across = 4 * norm", "across = 2 * norm"),
+        ("render", "plus * plus * plus", "plus * plus"),
+        ("render", "-0.5 * (psf /", "-1.0 * (psf /"),
+        ("render", "return even - odd", "return even + odd"),
+        ("add_noise", "(seed, i)).poisson", "(seed, i + 1)).poisson", NOISE),
+        ("add_noise", "CONSTANT_SEED = 150000", "CONSTANT_SEED = 150001", CONSTANT),
+        ("simulate", "factors = sample(n, seed)", "factors = sample(n, seed + 1)", SIMULATED),
+        ("observe", "Simulation(add_noise(clean, seed,", "Simulation(add_noise(clean, seed + 1,", SIMULATED),
+    ],
+    "scalings.py": [
+        "test_scalings.py",
+        ("Scaling.fit", "correction=0", "correction=1"),
+        ("Scaling.fit", "maximum(high, -low)", "maximum(high, low)", RANGES),
+        ("Scaling.fit", "low, high - low\n", "low, high + low\n"),
+        ("Scaling.fit", "high - low <= 1e-12", "high - low < 0e-12"),
+        ("Scaling.forward", "(self._curve(x) - self.offset", "(self._curve(x) + self.offset"),
+        ("Scaling.forward", "torch.asinh(x / self.softening)", "torch.asinh(x * self.softening)"),
+        ("Scaling.forward", "LOG_FLOOR = 1e-10", "LOG_FLOOR = 1e-9", "test_authors.py::test_the_loss_is_theirs"),
+        ("Scaling.inverse", "10**f - LOG_FLOOR", "10**f + LOG_FLOOR", INVERSE),
+        ("Scaling.inverse", "self.softening * torch.sinh(f)", "self.softening / torch.sinh(f)"),
+    ],
+    "priors.py": [
+        "test_priors.py",
+        ("targeted_prior", "variance**0.5", "variance**1.0"),
+        ("targeted_prior", "torch.cat([u, u.new_zeros(B", "torch.cat([-u, u.new_zeros(B"),
+        ("targeted_prior", "u.new_ones(latent_dim - K)", "u.new_zeros(latent_dim - K)"),
+    ],
+    "divergences.py": [
+        "test_divergences.py",
+        ("kl_diag_normal", "logvar - 2 * prior_std.log()", "logvar - 1 * prior_std.log()"),
+        ("kl_diag_normal", "torch.expm1(r) - r", "torch.expm1(r) + r"),
+        ("kl_diag_normal", "return 0.5 * (torch", "return 1.0 * (torch"),
+        ("kl_diag_normal", "((mu - prior_mean) / prior_std)", "((mu + prior_mean) / prior_std)"),
+        ("kl_monte_carlo", "mu + (0.5 * logvar).exp()", "mu + (1.0 * logvar).exp()"),
+        ("kl_monte_carlo", "0.5 * ((z - mean) *", "0.5 * ((z + mean) *"),
+        ("kl_monte_carlo", "ratio.std(0) / math", "ratio.std(0) * math"),
+        ("aggregate_kl", "parts.logsumexp(1)", "parts.logsumexp(0)"),
+        ("aggregate_kl", "mu, 0.5 * logvar) - _log_mixture", "mu, 0.5 * logvar) + _log_mixture"),
+        ("aggregate_kl", "ratio.std() / math.sqrt", "ratio.std() * math.sqrt"),
+    ],
+    "regularizers.py": [
+        "test_regularizers.py",
+        ("pearson", "centred = x - x.mean(0)", "centred = x + x.mean(0)"),
+        ("pearson", "(16 * eps) ** 2", "(0 * eps) ** 2"),
+        ("explicitness", "(1 - (_unit(z**a)", "(1 + (_unit(z**a)"),
+        ("explicitness", "_unit(u**a)", "_unit(u**1)"),
+        ("explicitness", "(1 - _multiple(z", "(1 + _multiple(z"),
+        ("intra", "dependence.sum() - dependence", "dependence.sum() + dependence"),
+        ("inter", "total / z_recon.shape[1]", "total / z_recon.shape[0]"),
+        ("inter", "offset=1", "offset=0"),
+        ("inter", "if products:", "if not products:"),
+        ("inter", "powers[-1] * x", "powers[0] * x"),
+        ("inter", "directions[-1]) ** 2", "directions[-1]) ** 1"),
+        ("inter", "(1e3 * torch.finfo", "(1e-3 * torch.finfo", POWERS),
+        ("penalties", "(1 - diagonal).sum()", "(1 + diagonal).sum()"),
+        ("penalties", "own.abs().sum() - diagonal", "own.abs().sum() + diagonal"),
+        ("penalties", "rho[K:, : degree * K]", "rho[K:, : degree * K + 1]"),
+        ("penalties", "rho[K : z.shape[1], ", "rho[K : z.shape[0], "),
+    ],
+    "models.py": [
+        "test_models.py",
+        ("Posterior.sample", "(0.5 * self.logvar)", "(1.0 * self.logvar)"),
+        ("AuxVAE.forward", "if self.training else", "if not self.training else"),
+        ("AuxVAE.make_decoder", "b - 2 * a", "b - 1 * a"),
+        ("AuxVAE.generate", "targeted_prior(self.factor", "targeted_prior(-self.factor"),
+        ("AuxVAE.generate", "torch.randn(z[:", "0 * torch.randn(z[:"),
+        ("AuxVAE.traverse", "self.factors.index(latent)", "self.factors.index(latent) - 1"),
+    ],
+    "training.py": [
+        "test_training.py",
+        ("terms", "(2 * config.sigma**2)", "(1 * config.sigma**2)"),
+        ("terms", "output.x_hat - x", "output.x_hat + x"),
+        ("terms", "penalties(mu, u, config.degree", "penalties(mu, u, config.degree + 1"),
+        ("total", "config.beta * parts.kl) / pixels", "config.beta * parts.kl) * pixels"),
+        ("total", "parts.explicitness + parts.intra", "parts.explicitness - parts.intra"),
+        ("total", "config.lambda_2 * parts.inter", "config.lambda_1 * parts.inter"),
+        ("fit", "config.prior_variance or 1 / len(data)", "config.prior_variance or 2 / len(data)"),
+        ("fit", "max(1, n // batch_size)", "max(1, n // batch_size + 1)"),
+        ("fit", ".detach() * len(index)", ".detach() + len(index)"),
+        ("fit", "parameters(), config.clip)", "parameters(), 2 * config.clip)"),
+        ("fit", "max_lr=config.lr", "max_lr=2 * config.lr"),
+        ("fit", "total_steps=steps + 1", "total_steps=steps + 2"),
+        ("fit", '["validation_loss"] == min(', '["validation_loss"] == max(', BEST),
+        ("fit", "if not torch.isfinite(value)", "if torch.isfinite(value)"),
+        ("measure", "x[0].numel())]) * len(index)", "x[0].numel())]) + len(index)"),
+        ("latent_activity", "sd > 0.1", "sd > 0.01"),
+        ("evaluate", "metrics.expected_null(len(mu))", "metrics.expected_null(len(mu.T))"),
+    ],
+    "metrics.py": [
+        SIMILARITY,
+        ("ssim", "WINDOW = 7", "WINDOW = 5"),
+        ("ssim", "(0.01, 0.03)", "(0.01, 0.02)"),
+        ("ssim", "(WINDOW**2 - 1)", "(WINDOW**2 + 1)"),
+        ("ssim_scores", "mean_x - low, mean_y - low", "mean_x - low, mean_y + low", CONVENTIONS),
+        ("ssim_reference", '"black": np.zeros', '"black": np.ones', REFERENCES),
+        ("ssim_reference", "noisy.mean(0, keep", "noisy.max(0, keep", REFERENCES),
+        ("correlations", "u / len(z)", "u / (len(z) - 1)", RHO),
+        ("expected_null", "math.lgamma((n - 1) / 2)", "math.lgamma((n + 1) / 2)", NULL),
+        ("lds", "rho.max(0) /", "rho.min(0) /", SCORES),
+        ("lds", "rho = np.abs(rho)", "rho = np.square(rho)", SCORES),
+        ("lds", "std(0) > 1e-3", "std(0) > 1e-2", LIVE),
+        ("lds", "correlations(rng.permutation(z), u)", "correlations(z, u)", FLOOR),
+        ("lds", "1 + max(live - 1, 0)", "1 + max(live - 2, 0)", LDS),
+        ("lds", "(ceiling - floor) if", "(ceiling + floor) if", LDS),
+        ("sap", "best[-1] - best[-2]", "best[-1] - best[-3]", SCORES),
+    ],
+    "datasets.py": [
+        "test_datasets.py",
+        ("FactorDataset.split", "int(round(n * train, 6))", "int(round(n * train, 6)) + 1"),
+        ("FactorDataset.split", "default_rng(seed).permutation", "default_rng(seed + 1).permutation"),
+        ("FactorDataset.columns", "self.names.index(name) for", "self.names.index(name) - 1 for"),
+        ("shear_symmetry", '"g2": mirror ^ flip', '"g2": mirror | flip'),
+        ("shear_symmetry", '{"g1": transpose', '{"g1": ~transpose'),
+        ("shear_symmetry", "x.flip(2)", "x.flip(3)", SHEAR),
+    ],
+    "authors.py": [
+        "test_authors.py",
+        ("config", '"beta": 20.0', '"beta": 2.0'),
+        ("config", '"lr": 1e-3', '"lr": 1e-2'),
+        ("terms", "LOG_FLOOR) - torch", "LOG_FLOOR) + torch"),
+        ("terms", "torch.cat([output.z[:, :K]", "torch.cat([mu[:, :K]"),
+        ("terms", "u, config.degree)", "u, config.degree - 1)"),
+        ("lds", "u[:, :3]", "u[:, :4]"),
+    ],
+    "files.py": [
+        CHECKSUM,
+        ("checksum", "in sorted(tensors)", "in list(tensors)"),
+        ("checksum", "{tuple(tensor.shape)}", "{tensor.numel()}"),
+        ("checksum", "sha256(text.encode())", "sha256(text[1:].encode())"),
+        ("read", '!= kept["sha256"]', '== kept["sha256"]', "test_files.py"),
+    ],
+    "results/__init__.py": [
+        "test_results.py",
+        ("table", "ddof=1", "ddof=0"),
+        ("table", '["data"] + run', '["data"] - run'),
+        ("table", "np.mean(values)", "np.max(values)"),
+        ("table", "np.mean([row", "np.max([row"),
+        ("load", "seal != _seal(result)", "seal == _seal(result)"),
+    ],
+    "teaching.py": [
+        "test_teaching.py",
+        ("check", "abs(value - reference)", "abs(value + reference)"),
+        ("check", "> tol", ">= tol"),
+        ("check", "not math.isfinite(value)", "math.isinf(value)"),
+    ],
+}
+
+
+def mutations():
+    """The table's rows."""
+    for module, (usual, *rows) in TABLE.items():
+        for formula, old, new, *other in rows:
+            yield Mutation(module, formula, old, new, *(other or [usual]))
+
+
+def changed(text, mutation):
+    """The module's text after the mutation.
+
+    Raises:
+        ValueError: if the old text does not occur exactly once.
+    """
+    if (count := text.count(mutation.old)) != 1:
+        raise ValueError(f"{mutation.module} holds {mutation.old!r} {count} times, not once: name another text")
+    return text.replace(mutation.old, mutation.new)
+
+
+def copy_tree(target):
+    """Copy every file that git has or would take."""
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
+    for name in filter(None, subprocess.run(command, cwd=ROOT, check=True, capture_output=True).stdout.split(b"\0")):
+        source, copy = ROOT / os.fsdecode(name), target / os.fsdecode(name)
+        if source.is_file():
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, copy)
+
+
+def run(tree, *command):
+    """Run Python in a copied tree, whose package comes first."""
+    settings = {"PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1", "CI": "1"}
+    settings |= {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    return subprocess.run(
+        [sys.executable, *command], cwd=tree, env=os.environ | settings, capture_output=True, text=True
+    )
+
+
+def failures(tree, tests):
+    """The tests that fail in a tree, at most one."""
+    options = ["-x", "-q", "--tb=no", "--noconftest", "-p", "no:cacheprovider"]  # conftest.py alone takes a second
+    done = run(tree, "-m", "pytest", *options, *(f"tests/{test}" for test in tests))
+    if done.returncode not in (0, 1):
+        raise RuntimeError(f"pytest ended with {done.returncode}:\n{done.stdout}{done.stderr}")
+    return re.findall(r"^(?:FAILED|ERROR) tests/(.*?)(?: - |$)", done.stdout, re.MULTILINE)
+
+
+def trial(mutation):
+    """The test that fails under a mutation, or None, and the seconds that it took."""
+    start = time.perf_counter()
+    with tempfile.TemporaryDirectory() as folder:
+        tree = Path(folder)
+        copy_tree(tree)
+        module = tree / PACKAGE.name / mutation.module
+        module.write_text(changed(module.read_text(), mutation))
+        failed = failures(tree, [mutation.test])
+    return (failed or [None])[0], time.perf_counter() - start
+
+
+def check_unchanged(tests):
+    """Fail unless a copy imports its own package and passes the tests as it is."""
+    with tempfile.TemporaryDirectory() as folder:
+        tree = Path(folder).resolve()
+        copy_tree(tree)
+        place = run(tree, "-c", "import auxvae_lite; print(auxvae_lite.__file__)").stdout.strip()
+        if not Path(place).is_relative_to(tree):
+            sys.exit(f"the copy in {tree} imports {place}")
+        if failed := failures(tree, tests):
+            sys.exit(f"{failed[0]} fails without any mutation")
+
+
+def main(arguments=None):
+    """Try the mutations, print, and tell whether one survived."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--workers", type=int, default=1, help="mutations tried at a time")
+    parser.add_argument("--only", default="", help="a formula's name or a part of it")
+    options = parser.parse_args(arguments)
+    chosen = [mutation for mutation in mutations() if options.only in mutation.formula]
+    start, caught = time.perf_counter(), 0
+    for mutation in chosen:
+        changed((PACKAGE / mutation.module).read_text(), mutation)
+    check_unchanged(sorted({mutation.test for mutation in chosen}))
+    print(f"unchanged: passes, {time.perf_counter() - start:.0f} s", flush=True)
+    with ThreadPoolExecutor(options.workers) as pool:
+        for mutation, (failed, seconds) in zip(chosen, pool.map(trial, chosen), strict=True):
+            caught += failed is not None
+            change = f"{mutation.old!r} -> {mutation.new!r}"
+            print(f"{mutation.formula:<22} {change:<75} {failed or 'SURVIVES'}, {seconds:.1f} s", flush=True)
+    print(f"{caught} of {len(chosen)} caught, {time.perf_counter() - start:.0f} s")
+    return caught < len(chosen)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
