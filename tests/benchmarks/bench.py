@@ -386,14 +386,15 @@ def scores(quick, _):
 SECTIONS = {one.__name__: one for one in (throughput, quality, penalties, renderer, growth, first, flops, scores)}
 
 
-def table(rows):
-    """The results in Markdown."""
-    lines = ["| what | unit | ours | other | ratio or value | target | met | note |", "|---" * 8 + "|"]
-    for row in rows:
-        numbers = ["" if number is None else f"{number:.4g}" for number in (row.ours, row.other, row.value)]
-        met = {True: "yes", False: "**no**", None: ""}[row.met]
-        lines.append(f"| {' | '.join([row.what, row.unit, *numbers, row.target, met, row.note])} |")
-    return "\n".join(lines)
+def table(result):
+    """What `main` wrote, as text: the machine, and the rows in Markdown without their notes."""
+    lines = ["| what | ours | other | ratio or value | target | met |", "|---" * 6 + "|"]
+    for row in result["rows"]:
+        numbers = ["" if row[name] is None else f"{row[name]:.4g}" for name in ("ours", "other", "value")]
+        met = {True: "yes", False: "**no**", None: ""}[row["met"]]
+        lines.append(f"| {' | '.join([row['what'] + ', ' + row['unit'], *numbers, row['target'], met])} |")
+    head = f"{result['machine']}; commit {result['code'][:10]}"
+    return "\n".join([head + (", at tiny sizes that mean nothing" if result["quick"] else ""), "", *lines])
 
 
 def main():
@@ -402,7 +403,7 @@ def main():
     parser.add_argument("--section", nargs="+", choices=SECTIONS, default=list(SECTIONS))
     parser.add_argument("--quick", action="store_true", help="tiny sizes; the numbers mean nothing")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0], help="of the section quality")
-    parser.add_argument("--out", type=Path, default=HERE.parents[1] / "build/bench.json")
+    parser.add_argument("--out", type=Path, default=HERE / "bench.json")
     options = parser.parse_args()
 
     os.environ |= {"CI": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}  # CI: no progress bars
@@ -413,15 +414,14 @@ def main():
     from galaxies_evidence import commit, machine
 
     others = ", ".join(f"{name} {version(name)}" for name in ("pythae", "disent", "lightning", "GalSim"))
-    head = {"machine": f"{machine()}; {others}", "code": commit(), "quick": options.quick}
-    rows = []
+    result = {"machine": f"{machine()}; {others}", "code": commit(), "quick": options.quick, "rows": []}
     for name in options.section:
         for row in SECTIONS[name](options.quick, options.seeds):
-            rows.append(row)
-            print(f"{row.what}: {row.value:.4g} (target {row.target or 'none'}) {row.note}", flush=True)
-            results = [one._asdict() | {"met": one.met} for one in rows]
-            files.write_text(options.out, json.dumps(head | {"rows": results}, indent=1) + "\n")
-    print(f"\n{head['machine']}, commit {head['code']}{'; QUICK' if options.quick else ''}\n\n{table(rows)}")
+            target = f" (target {row.target})" if row.target else ""
+            print(f"{name}: {row.what}: {row.value:.4g}{target} {row.note}", flush=True)
+            result["rows"].append(row._asdict() | {"met": row.met})
+            files.write_text(options.out, json.dumps(result, indent=1) + "\n")
+    print(f"\n{table(result)}")
 
 
 if __name__ == "__main__":
