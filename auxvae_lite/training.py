@@ -55,7 +55,7 @@ class Config:
     widths: tuple = (16, 32, 64, 128)  # half the authors', and a decoder of half that: enough for 33x33 pixels
     sigma: float = 0.015  # pixel noise in scaled units; smaller favours reconstruction
     beta: float = 1.0  # the ELBO
-    lambda_1: float = 0.1  # the authors' .5 costs psf .003 and gains nothing (chapter 6)
+    lambda_1: float = 0.1  # the authors' .5 costs psf .006 and gains nothing (chapter 6)
     lambda_2: float = 0.6  # near the authors' reg_inter of .4
     degree: int = 3  # of inter, as in the authors' code; explicitness and intra stay at 1
     reading: str = "powers"  # the authors' code

@@ -276,14 +276,14 @@ headline = results.load("galaxies-headline")
 print(results.table(headline))
 
 # %% [markdown]
-# Does *your* run agree with them? The tolerances are three standard deviations of the seeds or more. With other
-# parameters than the headline's there is nothing to compare.
+# Does *your* run agree with them? The tolerances are four standard deviations, over seeds and rounding (next section).
+# With other parameters than the headline's there is nothing to compare.
 
 # %%
 fields = Config.__dataclass_fields__
 recipe = {name: value for name, value in headline["config"].items() if name in fields}
 recipe = Config(**recipe | {"seed": seed, "factors": data.names})
-tolerance = {"ssim_image": 0.002, "ssim_clean": 0.002, "lds_normalised": 0.04}
+tolerance = {"ssim_image": 0.002, "ssim_clean": 0.002, "lds_normalised": 0.06}
 tolerance |= {"sap_r2": 0.01, "corr_flux": 0.001, "corr_radius": 0.001}
 tolerance |= {"corr_g1": 0.001, "corr_g2": 0.001, "corr_psf": 0.015}
 if config == recipe and size == headline["config"]["size"]:
@@ -296,18 +296,23 @@ else:
 # %% [markdown]
 # ## Which part does the work?
 #
-# Undo one choice of the recipe at a time, three seeds each, and score as before. The first row is the recipe itself.
+# Undo one choice of the recipe at a time, three seeds each, and score as before. The first row is the recipe itself;
+# the second, a control, is the recipe on two threads, which add the same numbers in another order.
 
 # %%
 shown = ["ssim_image", "lds_normalised", "corr_psf", "corr_aux_recon"]
 print(f"{'':<16}" + "".join(f"{name:>17}" for name in shown))
-for result in headline, results.load("galaxies-recipe"):
-    for variant, runs in results.by_variant(result).items():
+for name in "galaxies-headline", "galaxies-threads", "galaxies-recipe":
+    for variant, runs in results.by_variant(results.load(name)).items():
         values = np.array([[run["scores"][name] for name in shown] for run in runs])
         spread = zip(values.mean(0), values.std(0, ddof=1), strict=True)
         print(f"{variant:<16}" + "".join(f"{m:9.4f} ±{sd:.4f}" for m, sd in spread))
 
 # %% [markdown]
+# *The control comes first.* Rounding alone, with the same seeds, moves LDS by 0.03. A small difference in the last bits
+# grows over two thousand steps, and LDS reads it off the faintest correlations. So this table says nothing about
+# differences in LDS below 0.05, and three seeds on one machine understate its spread.
+#
 # *Inter, $\lambda_2$, carries the LDS.* Without it the guided latents are as good as before, `psf` even a little better,
 # and the pictures too; but the free latents copy the factors, and LDS falls by more than half. Nothing else in the loss
 # forbids a copy.
@@ -315,8 +320,8 @@ for result in headline, results.load("galaxies-recipe"):
 # *The tight prior carries the alignment.* With variance 1 in place of $1/n$ a guided latent may drift from its factor at
 # little cost. `psf`, about which the image says least, is lost altogether, and in one seed `flux` as well.
 #
-# *The rest is small change.* Without the symmetries `psf` loses half a hundredth, with the authors' $\lambda_1 = 0.5$ in
-# place of 0.1 a third of one, each in all three seeds. Nothing else moves by more than its spread.
+# *The rest is small change.* Without the symmetries, or with the authors' $\lambda_1 = 0.5$ in place of 0.1, `psf` loses
+# half a hundredth in all three seeds, where the control loses 0.002; nothing else moves by more than its spread.
 #
 # ## What this does not tell you
 #

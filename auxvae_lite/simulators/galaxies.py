@@ -92,7 +92,7 @@ def sample(n, seed):
     return qmc.scale(qmc.LatinHypercube(d=len(FACTORS), rng=np.random.default_rng(seed)).random(n), low, high)
 
 
-def render(factors, period=96, cutoff=2.0, dtype=torch.float32, chunk=16):
+def render(factors, period=96, cutoff=2.0, dtype=torch.float32, chunk=8):
     r"""Expected counts of galaxies, without noise; differentiable in every factor.
 
     Arguments:
@@ -133,10 +133,11 @@ def add_noise(clean, seed, constant=False):
     Returns:
         float32 array of the shape of `clean`; whole numbers.
     """
-    clean = np.clip(np.asarray(clean, dtype=np.float64), 0, None)
+    clean = np.asarray(clean)
     noisy = np.empty(clean.shape, dtype=np.float32)
     for i, expected in enumerate(clean):
-        noisy[i] = np.random.default_rng(CONSTANT_SEED if constant else (seed, i)).poisson(expected)
+        stream = np.random.default_rng(CONSTANT_SEED if constant else (seed, i))
+        noisy[i] = stream.poisson(np.maximum(expected, 0, dtype=np.float64))
     return noisy
 
 

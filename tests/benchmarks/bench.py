@@ -393,8 +393,16 @@ def table(result):
         numbers = ["" if row[name] is None else f"{row[name]:.4g}" for name in ("ours", "other", "value")]
         met = {True: "yes", False: "**no**", None: ""}[row["met"]]
         lines.append(f"| {' | '.join([row['what'] + ', ' + row['unit'], *numbers, row['target'], met])} |")
-    head = f"{result['machine']}; commit {result['code'][:10]}"
-    return "\n".join([head + (", at tiny sizes that mean nothing" if result["quick"] else ""), "", *lines])
+    commits = ", ".join(sorted({row["code"][:10] for row in result["rows"]}))
+    head = f"{result['machine']}; commit {commits}{', at tiny sizes that mean nothing' if result['quick'] else ''}"
+    return "\n".join([head, "", *lines])
+
+
+def kept(path, head, sections):
+    """Rows of other sections that a file holds, if it comes from this machine and these sizes."""
+    held = json.loads(path.read_text()) if path.is_file() else {"rows": []}
+    same = all(held.get(name) == value for name, value in head.items())
+    return [row for row in held["rows"] if same and row["section"] not in sections]
 
 
 def main():
@@ -414,12 +422,14 @@ def main():
     from galaxies_evidence import commit, machine
 
     others = ", ".join(f"{name} {version(name)}" for name in ("pythae", "disent", "lightning", "GalSim"))
-    result = {"machine": f"{machine()}; {others}", "code": commit(), "quick": options.quick, "rows": []}
+    head = {"machine": f"{machine()}; {others}", "quick": options.quick}
+    result = head | {"rows": kept(options.out, head, options.section)}
     for name in options.section:
         for row in SECTIONS[name](options.quick, options.seeds):
             target = f" (target {row.target})" if row.target else ""
             print(f"{name}: {row.what}: {row.value:.4g}{target} {row.note}", flush=True)
-            result["rows"].append(row._asdict() | {"met": row.met})
+            result["rows"].append({"section": name, "code": commit()} | row._asdict() | {"met": row.met})
+            result["rows"].sort(key=lambda row: list(SECTIONS).index(row["section"]))
             files.write_text(options.out, json.dumps(result, indent=1) + "\n")
     print(f"\n{table(result)}")
 
