@@ -22,7 +22,7 @@ class Run:
         model: An `AuxVAE`.
         optimiser: Its `torch.optim.Adam`.
         schedule: The optimiser's learning-rate scheduler.
-        generators: `torch.Generator`s by name.
+        generators: Mapping from a name to its `torch.Generator`.
         history: One dictionary of floats per finished epoch.
         best: State of the model after the best epoch so far, by name; empty if nobody asked for it.
     """

@@ -23,8 +23,8 @@ def tables():
     """The two tables, each with the Markdown before and after it."""
     from bench import table
 
-    yield "```text\n", results.table(results.load("galaxies-headline")), "\n```"
-    yield "<!-- make bench -->\n", table(json.loads(BENCH.read_text())), "\n<!-- end -->"
+    yield "```text\n", results.table(results.load("galaxies-headline")) + "\n", "```"
+    yield "<!-- make bench -->\n", table(json.loads(BENCH.read_text())) + "\n", "<!-- end -->"
 
 
 def main():
