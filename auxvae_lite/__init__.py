@@ -14,6 +14,7 @@ __all__ = [
     "files",
     "metrics",
     "models",
+    "pretrained",
     "priors",
     "regularizers",
     "results",

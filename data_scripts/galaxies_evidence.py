@@ -3,6 +3,7 @@
     python data_scripts/galaxies_evidence.py galaxies-headline        # Case 1: scores and seconds, one thread
     python data_scripts/galaxies_evidence.py galaxies-threads         # the same on two threads
     python data_scripts/galaxies_evidence.py galaxies-recipe          # the same recipe with one choice undone
+    python data_scripts/galaxies_evidence.py galaxies-prior           # the prior's width, and the number of images
     python data_scripts/galaxies_evidence.py galaxies-headline --out build/headline.json
 
 A seed decides the training galaxies, the weights and the order of batches; the test galaxies have a seed of their own.
@@ -14,7 +15,7 @@ import json
 import platform
 import subprocess
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from itertools import pairwise, product
 from pathlib import Path
 
@@ -39,6 +40,13 @@ EXPERIMENTS = {  # variant: changes to the recipe
         "lambda_2 = 0": {"lambda_2": 0.0},
         "prior variance 1": {"prior_variance": 1.0},
     },
+    # "n" keeps that many training images, and the prior variance follows; as many steps as with all of them
+    "galaxies-prior": {
+        "variance 0.1": {"prior_variance": 0.1},
+        "n = 300": {"n": 300},
+        "n = 1000": {"n": 1000},
+        "n = 3000": {"n": 3000},
+    },
 }
 
 
@@ -48,17 +56,23 @@ def run(variant, seed, changes, test):
     Returns:
         The run as a result file holds it, and the numbers of rows.
     """
+    changes = dict(changes)
+    n = changes.pop("n", None)
     config = Config(**RECIPE | changes, seed=seed)
     torch.set_num_threads(config.threads)
     clock = [time.perf_counter()]
     train, validation, _ = FactorDataset(*galaxies.simulate(SIZE, seed)).split(seed)
+    rows = {"train": len(train), "validation": len(validation), "test": len(test)}
+    if n:
+        steps = [max(1, count // config.batch_size) for count in (len(train), n)]  # an epoch's
+        config = replace(config, epochs=round(config.epochs * steps[0] / steps[1]))
+        train = train.rows(slice(0, n))
     clock.append(time.perf_counter())
     model, _ = fit(config, train)
     clock.append(time.perf_counter())
     scores, reference = evaluate(model, test)
     clock.append(time.perf_counter())
     seconds = dict(zip(("data", "train", "evaluate"), (round(b - a, 2) for a, b in pairwise(clock)), strict=True))
-    rows = {"train": len(train), "validation": len(validation), "test": len(test)}
     place = {"variant": variant, "seed": seed, "threads": config.threads, "seconds": seconds}
     return place | {"scores": scores, "reference": reference}, rows
 

@@ -33,6 +33,7 @@ ARROWS = {  # module: the siblings that it may import
     "datasets": {"simulators", "scalings", "files"},
     "models": {"priors", "scalings", "files"},
     "checkpoints": {"files"},
+    "pretrained": {"models"},
     "training": TRAINING,
     "authors": TRAINING | {"training"},
     "viz": TRAINING | {"training"},  # and nothing imports viz

@@ -1,0 +1,33 @@
+"""Small trained models that chapters load instead of training: a few hundred kilobytes each, made by
+`data_scripts/make_pretrained.py`.
+
+Each file's header says how it was trained (configuration, seed, numbers of rows) and how it scored on galaxies that
+nothing had seen; a test scores it again.
+"""
+
+from pathlib import Path
+
+from ..models import AuxVAE
+
+__all__ = ["load", "names"]
+
+HERE = Path(__file__).parent
+
+
+def names():
+    """Names of the models that the package carries, sorted."""
+    return sorted(path.stem for path in HERE.glob("*.safetensors"))
+
+
+def load(name):
+    """A trained model, in evaluation mode; `model.provenance` says how it was made and how it scored.
+
+    Arguments:
+        name: One of `names()`, such as "galaxies-auxvae".
+
+    Raises:
+        ValueError: for an unknown name, or a damaged file.
+    """
+    if name not in names():
+        raise ValueError(f"no pretrained model {name!r}; the package carries {', '.join(names())}")
+    return AuxVAE.load(HERE / f"{name}.safetensors")

@@ -1,0 +1,52 @@
+"""Train the models that the package carries, one seed each, and write them with their scores.
+
+    python data_scripts/make_pretrained.py                     # all of them, a minute or two each
+    python data_scripts/make_pretrained.py galaxies-betavae --out build
+
+Chapters and the explorer load them; no score that the book quotes comes from them alone.
+"""
+
+import argparse
+from pathlib import Path
+
+from galaxies_evidence import RECIPE, SIZE, TEST_SEED, commit
+
+from auxvae_lite import pretrained
+from auxvae_lite.datasets import FactorDataset
+from auxvae_lite.simulators import galaxies
+from auxvae_lite.training import Config, evaluate, fit
+
+MODELS = {  # name: changes to the recipe
+    "galaxies-auxvae": {},
+    "galaxies-betavae": {"factors": (), "beta": 4.0},
+}
+
+
+def train(name):
+    """One model, its header filled."""
+    config = Config(**RECIPE | MODELS[name], seed=0)
+    rows, _, _ = FactorDataset(*galaxies.simulate(SIZE, config.seed)).split(config.seed)
+    model, _ = fit(config, rows)
+    scores, reference = evaluate(model, FactorDataset(*galaxies.simulate(SIZE, TEST_SEED)))
+    model.provenance |= {"scores": scores, "reference": reference, "test_seed": TEST_SEED, "test_size": SIZE}
+    model.provenance["code"] = commit()
+    return model
+
+
+def main():
+    """Train what is asked for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", help=f"of {', '.join(MODELS)}; all without it")
+    parser.add_argument("--out", type=Path, default=pretrained.HERE, help="folder; by default the package's own")
+    options = parser.parse_args()
+    if unknown := set(options.names) - set(MODELS):
+        parser.error(f"no model {', '.join(sorted(unknown))}; choose of {', '.join(MODELS)}")
+    options.out.mkdir(parents=True, exist_ok=True)
+    for name in options.names or MODELS:
+        path = options.out / f"{name}.safetensors"
+        model = train(name)
+        print(f"{path}: sha256 {model.save(path)}, {path.stat().st_size:,} bytes")
+
+
+if __name__ == "__main__":
+    main()
