@@ -381,7 +381,8 @@ for name, attempt in attempts.items():
             attempt()
         except ValueError as error:
             caught = [error]
-    print(f"{name}:", *[str(getattr(one, "message", one)) for one in caught] or ["trained"])
+    said = [str(getattr(one, "message", one)) for one in caught]
+    print(f"{name}:", *said or ["trained"])
 
 # %% [markdown]
 # ## What this does not tell you
@@ -404,7 +405,7 @@ for name, attempt in attempts.items():
 
 # %% tags=["solution"]
 def kl_of_a_guess(n, rho):
-    """KL in nats of a latent whose mean is the best guess, of correlation rho, under a prior of variance 1/n."""
+    """KL in nats of the best guess, of correlation rho; the prior variance is 1/n."""
     return n * (1 - rho**2) / 2
 
 
@@ -430,7 +431,7 @@ check("knows psf as well as this model", kl_of_a_guess(11468, 0.836), 1727, tol=
 
 # %% tags=["solution"]
 def noise_removed(model, images, clean):
-    """Share of the noise's variance that a reconstruction removes, shape (n,); images of shape (n, C, H, W), counts."""
+    """Share of the noise variance that is gone, shape (n,); images (n, C, H, W)."""
     x_hat = model.decode(model.encode(images).mu).numpy()
     error, noise = (((a - clean) ** 2).mean((1, 2, 3)) for a in (x_hat, images))
     return 1 - error / noise
@@ -440,7 +441,8 @@ def noise_removed(model, images, clean):
 removed = noise_removed(model, test.images, test.clean)
 small = test.columns(["radius"])[:, 0] < 0.4
 for name, rows in ("below 0.4 arcsec", small), ("above", ~small):
-    print(f"radius {name}: median {np.median(removed[rows]):.2f}, wins {np.mean(removed[rows] > 0):.0%}")
+    share = removed[rows]
+    print(f"radius {name}: median {np.median(share):.2f}, wins {np.mean(share > 0):.0%}")
 
 # %% [markdown]
 # <details><summary>Why</summary>
