@@ -180,7 +180,7 @@ def test_a_tampered_notebook_fails(book, tamper, complaint):
             f"{CHAPTER}.py",
             "# - tell which term",
             "# - tell\n# - a\n# - b\n# - which term",
-            "6 objectives; write three to",
+            "7 objectives; write three to",
         ),
         (f"{CHAPTER}.py", "**You need**", "Needed:", "do not say **You need**"),
         (f"{CHAPTER}.py", "**Time**:", "Time:", "do not say **Time**:"),

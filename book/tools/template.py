@@ -190,7 +190,7 @@ def opening_problems(notebook):
     for part in (OBJECTIVES, NEEDS, TIME):
         if part not in text:
             yield f"its first cells do not say {part}"
-    if TIME in text and "minute" not in time(notebook):
+    if TIME in text and not re.search(r"\d minutes?", time(notebook)):
         yield f"{TIME} names no minutes"
     verbs = len(ITEM.findall(text.partition(OBJECTIVES)[2]))
     if OBJECTIVES in text and not 3 <= verbs <= 5:
