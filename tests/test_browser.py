@@ -38,15 +38,14 @@ WIDER_THAN_PAGE = """() => {
         .map(e => `${e.tagName} ${e.className} ${(e.textContent || "").trim().slice(0, 40)}`);
 }"""
 
-# What sticks out of the current slide; MathJax's copy for screen readers is invisible, and has odd sizes.
-OUTSIDE_SLIDE = """() => [...Reveal.getCurrentSlide().querySelectorAll("*:not(aside, aside *, mjx-assistive-mml *)")]
-    .filter(e => e.tagName !== "MJX-ASSISTIVE-MML")
+# What sticks out of the current slide; inside an equation boxes have odd sizes, so the equation is taken as a whole.
+OUTSIDE_SLIDE = """() => [...Reveal.getCurrentSlide().querySelectorAll("*:not(aside, aside *, mjx-container *)")]
     .map(e => [e, e.getBoundingClientRect()])
     .filter(([e, box]) => box.width && (box.bottom > innerHeight + 1 || box.right > innerWidth + 1 || box.left < -1))
     .map(([e]) => `${e.tagName} ${e.className} ${(e.textContent || "").trim().slice(0, 40)}`)"""
-SMALLEST_TYPE = """() => {
-    const slide = Reveal.getCurrentSlide(), parts = slide.querySelectorAll("p, li, pre, td, mjx-container[display]");
-    const seen = [slide, ...parts].filter(e => !e.closest("aside"));
+SMALLEST = {"h1, h2, p, li, td": 20, "pre": 16, "mjx-container[display]": 14}  # pixels of type, of 720
+SMALLEST_TYPE = """selector => {
+    const seen = [...Reveal.getCurrentSlide().querySelectorAll(selector)].filter(e => !e.closest("aside"));
     return Reveal.getScale() * Math.min(...seen.map(e => parseFloat(getComputedStyle(e).fontSize)));
 }"""
 
@@ -139,7 +138,8 @@ def test_slides(browser, site, name):
     for number in range(count):
         page.evaluate(f"Reveal.slide({number})")
         assert not page.evaluate(OUTSIDE_SLIDE), f"slide {number + 1}"
-        assert page.evaluate(SMALLEST_TYPE) >= 18, f"slide {number + 1}: more than a slide can show"
+        for selector, smallest in SMALLEST.items():
+            assert page.evaluate(SMALLEST_TYPE, selector) >= smallest, f"slide {number + 1}: {selector} is too small"
     assert not errors
     page.close()
 

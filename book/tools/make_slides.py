@@ -19,6 +19,7 @@ from auxvae_lite.files import write_text
 REVEAL = "reveal.js@5.2.1"  # the Makefile's `cdn` fetches the same
 TEMPLATE = __file__.replace("make_slides.py", "slides.html.j2")
 ROOM = 610  # pixels of a slide below its heading
+HEADING = 75  # pixels of a second heading
 SMALLEST = 380  # pixels of height that a figure gets; it takes what is left
 LINES, COLUMNS = 13, 100  # of printed text or code that a slide can show
 SENTENCE = re.compile(r"(?:(?<=[.?!])|(?<=[.?!][*)\"]))\s+(?=[A-Z*$\[`\"])")
@@ -59,6 +60,7 @@ def slides(notebook):
     paragraphs = [p for p in text.split("\n\n") if not p.startswith(("#", "[", "**", "-"))]
     goals = text.partition(template.OBJECTIVES)[2].strip().split("\n\n")[0]
     yield f"# {template.title(notebook)}\n\n{paragraphs[0]}\n\n{template.OBJECTIVES}\n\n{goals}", teacher(notebook)
+    waiting = None  # a slide, and the room that it has for another short section
     for title, pieces in parts[1:]:
         if title == "Predict first":
             question, answer = template.prediction(notebook)
@@ -75,7 +77,20 @@ def slides(notebook):
             continue
         else:
             found, notes = items(pieces, checks=title.startswith("Check it")), ""
-        yield from ((f"## {title}\n\n{body}", notes) for body in packed(found))
+        small = title not in template.HEADINGS
+        bodies, left = packed(found)
+        if small and waiting and len(bodies) == 1 and HEADING + ROOM - left <= waiting[1]:
+            waiting = f"{waiting[0]}\n\n## {title}\n\n{bodies[0]}", waiting[1] - HEADING - ROOM + left
+            continue
+        if waiting:
+            yield waiting[0], ""
+            waiting = None
+        for body in bodies[:-1] if small else bodies:
+            yield f"## {title}\n\n{body}", notes
+        if small and bodies:
+            waiting = f"## {title}\n\n{bodies[-1]}", left
+    if waiting:
+        yield waiting[0], ""
 
 
 def teacher(notebook):
@@ -106,7 +121,7 @@ def spaced(texts):
 
 
 def packed(found):
-    """Items, pairs of Markdown and its height in pixels, put together into as few slides as hold them, in order."""
+    """Items, in order, on as few slides as hold them; the slides, and the room left on the last."""
     bodies, room = [], 0
     for text, height in found:
         if height > room or not bodies:
@@ -114,34 +129,52 @@ def packed(found):
             room = ROOM
         bodies[-1].append(text)
         room -= height
-    return ["\n\n".join(body) for body in bodies]
+    return ["\n\n".join(body) for body in bodies], room
 
 
 def items(pieces, checks):
     """What slides show of a section: pairs of Markdown and its height in pixels; what `check` prints only if asked."""
-    first = True
+    first, said = True, ""
     for piece, following in pairwise([*pieces, ""]):
         if not isinstance(piece, str):
             yield from outputs(piece, following, checks)
             continue
-        blocks = blocks_of(piece)
-        for before, block in pairwise(["", *blocks]):
+        for before, block in pairwise(["", *blocks_of(piece)]):
+            text, tall = "", 0
             if block.startswith("$$"):
+                lead = "" if before.startswith(PLAIN) else sentences(before)[-1]
+                lead = "" if lead == said else lead[:1].upper() + lead[1:]
                 if r"\tag{" in block:
-                    lead = "" if before.startswith(PLAIN) else sentences(before)[-1]
-                    lead = lead[:1].upper() + lead[1:]
-                    lines = 1 + block.count(r"\\")
-                    yield f"{lead}\n\n{block}".strip(), 60 + 70 * lines + height(lead)
+                    equation = narrow(block)
+                    text, tall = f"{lead}\n\n{equation}".strip(), 100 + 60 * equation.count(r"\\") + height(lead)
             elif block.startswith("|"):
-                yield block, 46 * block.count("\n")
+                if not block.startswith("| symbol"):
+                    text, tall = block, 46 * block.count("\n")
             elif template.ITEM.match(block):
                 short = [f"- {sentences(item)[0]}" for item in template.ITEM.split(block)[1:]]
-                yield "\n".join(short), sum(height(item) for item in short)
-            elif lead := LEAD.match(block):
-                yield lead[0], height(lead[0])
-            elif first:
-                yield sentences(block)[0], height(sentences(block)[0])
+                text, tall = "\n".join(short), sum(height(item) for item in short)
+            elif first or LEAD.match(block):
+                lead = LEAD.match(block)
+                text = said = lead[0] if lead else sentences(block)[0]
+                tall = height(text)
+            if text:
+                yield text, tall
             first = False
+
+
+def narrow(equation):
+    """An equation with the number alone as its tag, broken where it is long and has wide gaps."""
+    equation = re.sub(r"\\tag\{([\w.]+)[^}]*\}", r"\\tag{\1}", equation)
+    body, tag = re.fullmatch(r"\$\$(.*?)(\\tag\{.*?\})?\s*\$\$", equation, re.DOTALL).groups("")
+    parts = [""]
+    for part in re.split(r"\\qquad\s", body):
+        if parts[-1].count("{") == parts[-1].count("}") and parts[-1]:
+            parts.append(part)
+        else:
+            parts[-1] += (r"\qquad " if parts[-1] else "") + part
+    if len(parts) == 1 or len(body) < 100 or "&" in body or r"\\" in body:
+        return equation
+    return "$$\n\\begin{gathered}" + r" \\[0.4em] ".join(part.strip() for part in parts) + f"\\end{{gathered}}{tag}\n$$"
 
 
 def blocks_of(text):

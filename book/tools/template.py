@@ -168,7 +168,9 @@ def problems(notebook, chapter):
     yield from folded_problems(text)
     yield from (f"{match[0].strip()} is raw text in Colab; write plain Markdown" for match in DIRECTIVE.finditer(text))
     tags = re.findall(r"\\tag\{(.*?)\}", text)
-    if not tags or len(set(tags)) < len(tags) or any(not re.fullmatch(rf"{chapter}\.\d+\w?", tag) for tag in tags):
+    own = re.compile(rf"{chapter}\.\d+[a-z]?\b")  # the paper's number may follow
+    numbers = [match[0] for tag in tags if (match := own.match(tag))]
+    if not tags or len(set(numbers)) < len(tags):
         yield rf"its equations' tags are {', '.join(tags) or 'missing'}; write \tag{{{chapter}.k}}, each once"
     if not prediction(notebook)[1]:
         yield "'## Predict first' has no folded answer"
