@@ -13,7 +13,7 @@ OMP_NUM_THREADS ?= 1
 MKL_NUM_THREADS ?= 1
 export OMP_NUM_THREADS MKL_NUM_THREADS
 
-.PHONY: help reproduce test book linkcheck render serve bench evidence readme cdn lock set-repository clean
+.PHONY: help reproduce test book linkcheck render teach serve bench evidence readme cdn lock set-repository clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' Makefile
@@ -51,6 +51,9 @@ linkcheck: $(READY) ## try every outside link (needs a network)
 render: $(READY) ## execute the chapters again and write their .ipynb; CHAPTER=06_training for one, TEXT=1 where no code changed
 	$(BIN)/python book/tools/render.py $(if $(CHAPTER),--chapter $(CHAPTER)) $(if $(TEXT),--text)
 
+teach: $(READY) ## bring book/teach up to date with the chapters: student copies, quiz bank, tables
+	$(BIN)/python book/tools/make_teach.py
+
 serve: $(READY) ## show the built book on http://localhost:8000
 	$(BIN)/python -m http.server --directory _build/html 8000
 
@@ -73,10 +76,10 @@ evidence: $(READY) ## run the experiments behind auxvae_lite/results (three quar
 readme: $(READY) ## bring README.md's table and picture up to date
 	$(BIN)/python book/tools/update_readme.py
 
-cdn: build/cdn/.ready ## fetch MathJax and the widget manager, so that browser tests can draw without a network
+cdn: build/cdn/.ready ## fetch MathJax, reveal.js and the widget manager, so that browser tests can draw without a network
 build/cdn/.ready:
 	npm install --prefix build/cdn --no-save --no-audit --no-fund --ignore-scripts --loglevel=error \
-		mathjax@3 requirejs@2 @jupyter-widgets/html-manager@1
+		mathjax@3 reveal.js@5.2.1 requirejs@2 @jupyter-widgets/html-manager@1
 	touch build/cdn/.ready
 
 lock: ## remake requirements.lock with the newest versions that pyproject allows; torch stays until its line is edited

@@ -14,6 +14,7 @@ ORDER = [
     "units and doctests",
     "test_notebooks",
     "test_papermill",
+    "test_teach",
     "nbval",
     "test_book",
     "test_browser",

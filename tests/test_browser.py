@@ -9,6 +9,7 @@ import threading
 from pathlib import Path
 
 import pytest
+import render
 from playwright.sync_api import sync_playwright
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -35,6 +36,17 @@ WIDER_THAN_PAGE = """() => {
     return [...document.querySelectorAll("article *")]
         .filter(e => e.getBoundingClientRect().right > innerWidth + 1 && !inside(e.parentElement) && !scrolls(e))
         .map(e => `${e.tagName} ${e.className} ${(e.textContent || "").trim().slice(0, 40)}`);
+}"""
+
+# What sticks out of the current slide; inside an equation boxes have odd sizes, so the equation is taken as a whole.
+OUTSIDE_SLIDE = """() => [...Reveal.getCurrentSlide().querySelectorAll("*:not(aside, aside *, mjx-container *)")]
+    .map(e => [e, e.getBoundingClientRect()])
+    .filter(([e, box]) => box.width && (box.bottom > innerHeight + 1 || box.right > innerWidth + 1 || box.left < -1))
+    .map(([e]) => `${e.tagName} ${e.className} ${(e.textContent || "").trim().slice(0, 40)}`)"""
+SMALLEST = {"h1, h2, p, li, td": 20, "pre": 16, "mjx-container[display]": 14}  # pixels of type, of 720
+SMALLEST_TYPE = """selector => {
+    const seen = [...Reveal.getCurrentSlide().querySelectorAll(selector)].filter(e => !e.closest("aside"));
+    return Reveal.getScale() * Math.min(...seen.map(e => parseFloat(getComputedStyle(e).fontSize)));
 }"""
 
 
@@ -105,6 +117,29 @@ def test_page(browser, site, size, name):
             assert image.evaluate("image => image.decode().then(() => image.naturalWidth)") > 0
     assert page.evaluate("document.documentElement.scrollWidth") <= SIZES[size]["width"]
     assert not page.evaluate(WIDER_THAN_PAGE)
+    assert not errors
+    page.close()
+
+
+@pytest.mark.parametrize("name", [path.stem for path in render.chapters()])
+def test_slides(browser, site, name):
+    if not (PARTS / "reveal.js").is_dir():
+        (pytest.fail if REQUIRED else pytest.skip)("run `make cdn`: without reveal.js no slide is drawn")
+    errors = []
+    page = browser.new_page(viewport={"width": 1280, "height": 720})
+    page.route(lambda url: not url.startswith(site), serve_outside)
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("console", lambda m: m.type == "error" and m.location["url"].startswith(site) and errors.append(m.text))
+    page.goto(f"{site}/slides/{name}.html", wait_until="load")
+    page.wait_for_function("() => window.Reveal && Reveal.isReady()")
+    assert page.locator("section > section mjx-container").count() and not page.locator("mjx-merror").count()
+    count = page.evaluate("Reveal.getTotalSlides()")
+    assert count > 5
+    for number in range(count):
+        page.evaluate(f"Reveal.slide({number})")
+        assert not page.evaluate(OUTSIDE_SLIDE), f"slide {number + 1}"
+        for selector, smallest in SMALLEST.items():
+            assert page.evaluate(SMALLEST_TYPE, selector) >= smallest, f"slide {number + 1}: {selector} is too small"
     assert not errors
     page.close()
 

@@ -23,7 +23,7 @@ HEADER = """# ---
 @pytest.fixture
 def book(tmp_path):
     """A copy of the book's pages to tamper with."""
-    for pattern in ("*.py", "*.ipynb", "*.md", "params/*.yaml"):
+    for pattern in ("*.py", "*.ipynb", "*.md", "teach/*.md", "params/*.yaml"):
         for path in render.BOOK.glob(pattern):
             target = tmp_path / path.relative_to(render.BOOK)
             target.parent.mkdir(exist_ok=True)
@@ -171,6 +171,41 @@ def test_a_tampered_notebook_fails(book, tamper, complaint):
         ("params/fast.yaml", "epochs:", "epoch:", f"{CHAPTER} has no parameter epoch; its parameters are factors,"),
         ("params/fast.yaml", f"{CHAPTER}:", "66_training:", "66_training is no chapter"),
         ("params/fast.yaml", f"{CHAPTER}:", "66_training:", f"{CHAPTER} is missing"),
+        (f"{CHAPTER}.py", "## Break it on purpose", "## Break it", "0 headings '## Break it on purpose'"),
+        (f"{CHAPTER}.py", "## Take-aways", "## Quiz", "2 headings '## Quiz'"),
+        (f"{CHAPTER}.py", "## Check it by hand", "## Further reading", "stand in another order"),
+        (f"{CHAPTER}.py", "**After this chapter you can**", "You will", "do not say **After this chapter you can**"),
+        (f"{CHAPTER}.py", "# - write down", "# write down", "4 take-aways for 3 objectives"),
+        (
+            f"{CHAPTER}.py",
+            "# - tell which term",
+            "# - tell\n# - a\n# - b\n# - which term",
+            "7 objectives; write three to",
+        ),
+        (f"{CHAPTER}.py", "**You need**", "Needed:", "do not say **You need**"),
+        (f"{CHAPTER}.py", "**Time**:", "Time:", "do not say **Time**:"),
+        (f"{CHAPTER}.py", "**Time**: 30 minutes", "**Time**: an evening", "names no minutes"),
+        (f"{CHAPTER}.py", "6.2 (code, 10 minutes)", "6.2 (code)", "its exercises are"),
+        (f"{CHAPTER}.py", "### Exercise 6.1", "### Exercise 5.1", "its exercises are"),
+        (
+            f"{CHAPTER}.py",
+            'tags=["solution"]',
+            'tags=["key"]',
+            "6.1 (pen, 5 minutes): 0 cells tagged solution",
+        ),
+        (f"{CHAPTER}.py", "# %%\nimport warnings", '# %% tags=["solution"]\nimport warnings', "stands outside"),
+        (f"{CHAPTER}.py", "def between(", "scale = 1\n\n\ndef between(", "a solution cell holds one function"),
+        (f"{CHAPTER}.py", 'check("beta-VAE, the', 'between\n\n# %%\ncheck("beta-VAE, the', "does not call between"),
+        (f"{CHAPTER}.py", "<summary>Why</summary>\n#\n", "<summary>Why</summary>\n", "1 of 8 folded parts are not"),
+        (f"{CHAPTER}.py", "# </details>", "#", "8 <details> are opened and 7 closed"),
+        (f"{CHAPTER}.py", "**3.** You try", "You try", "the questions 1, 2; write three"),
+        (f"{CHAPTER}.py", ' class="instructor"', "", 'not exactly one <details class="instructor">'),
+        (f"{CHAPTER}.py", "# ## Take-aways", "# :::{note}\n# ## Take-aways", ":::{note} is raw text in Colab"),
+        (f"{CHAPTER}.py", "(6.3)", "{eq}`kl`", "{eq}` is raw text"),
+        (f"{CHAPTER}.py", r"\tag{6.2}", r"\tag{6.1}", "its equations' tags are 6.1, 6.1"),
+        (f"{CHAPTER}.py", r"\tag{6.2}", r"\tag{5.2}", "its equations' tags are 6.1, 5.2"),
+        (f"{CHAPTER}.py", "few = train", "few = 1\n" * 15 + "few = train", "lines of code, above 15"),
+        ("teach/schedules.md", "# Schedules", "# Schedules\n![](loss.png)", "alt text of 0 characters"),
         ("notation.md", "# Notation", "# Notation\n![](loss.png)", "alt text of 0 characters"),
         ("notation.md", "# Notation", '<img src="a.png">', "alt text of 0 characters"),
         ("notation.md", "# Notation", "```{figure} loss.png\n:name: loss\n```", "alt text of 0 characters"),

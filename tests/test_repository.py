@@ -26,6 +26,8 @@ def test_the_address_changes_everywhere(tree):
         assert OLD not in text and NEW in text, name
     assert "https://ada-l.github.io/guided.latents" in (tree / "_config.yml").read_text()
     assert not check_notebooks.problems(tree / "book")
+    made = subprocess.run([sys.executable, tree / "book/tools/make_teach.py"], capture_output=True, text=True)
+    assert (made.returncode, made.stdout) == (0, ""), "the teaching pages are not what the chapters give"
 
 
 @pytest.mark.parametrize("url", ["", "guided", "https://gitlab.com/a/b", "https://github.com/a", "git@github.com:a/b"])

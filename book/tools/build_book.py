@@ -3,7 +3,7 @@
     python book/tools/build_book.py                          the committed notebooks, into _build/html
     python book/tools/build_book.py --notebooks build/x --out build    others in their place, into build/_build/html
 
-A broken reference, equation or link, or a stray page fails the build.
+A broken reference, equation or link, or a stray page fails the build. The chapters' slides go into _build/html/slides.
 """
 
 import argparse
@@ -12,6 +12,8 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+
+import make_slides
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -40,9 +42,10 @@ def build(out=ROOT, notebooks=None):
         program = Path(sys.executable).with_name("jupyter-book")  # the package has no `python -m`
         command = [program, "build", source, "--path-output", out, "--all", "-W", "-n", "--keep-going"]
         status = subprocess.run(command).returncode
-    index = Path(out, "_build/html/index.html")
-    if status or not index.exists():  # Jupyter Book 2 would exit 0 and write no page
-        raise RuntimeError(f"the book does not build (exit {status}): mend the warnings above")
+        index = Path(out, "_build/html/index.html")
+        if status or not index.exists():  # Jupyter Book 2 would exit 0 and write no page
+            raise RuntimeError(f"the book does not build (exit {status}): mend the warnings above")
+        make_slides.write(sorted(source.glob("book/[0-9][0-9]_*.ipynb")), index.parent / "slides")
     return index
 
 

@@ -1,4 +1,4 @@
-"""Check the book's pages without running them: twins in step, outputs untouched, figures described.
+"""Check the book's pages without running them: twins in step, outputs untouched, figures described, no part missing.
 
     python book/tools/check_notebooks.py [FOLDER]
 
@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import nbformat
+import template
 import yaml
 from render import BOOK, LARGEST, chapters, check_parameters, read_twin, seal
 
@@ -28,12 +29,14 @@ def problems(folder=BOOK):
         if path.with_suffix(".py") not in texts:
             found.append(f"{path.name}: no text twin; write {path.stem}.py and render it")
     for path in texts:
+        lacking = template.problems(read_twin(path), int(path.stem[:2]))
+        found += [f"{path.name}: {problem}" for problem in lacking]
         twin = path.with_suffix(".ipynb")
         if not twin.exists():
             found.append(f"{path.name}: no executed twin; {RENDER.format(path.stem)}")
             continue
         found += [f"{twin.name}: {problem}" for problem in chapter_problems(path, twin)]
-    for path in sorted(folder.glob("*.md")):
+    for path in sorted(folder.rglob("*.md")):
         found += [f"{path.name}: {problem}" for problem in markdown_problems(path.read_text())]
     return [*found, *parameter_problems(folder)]
 
