@@ -228,7 +228,7 @@ def _multiple(z, u, degree):
 
 
 def _unit(x):
-    """Centred columns of length 1; 0, with gradient 0, where the spread is rounding error."""
+    """Centred columns of length 1; 0, with gradient 0, where spread is rounding error."""
     centred = x - x.mean(0)
     length2 = (centred**2).sum(0)
     eps = torch.finfo(x.dtype).eps
