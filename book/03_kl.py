@@ -123,8 +123,10 @@ def normal(*shape, offset=0):
 # of a Gaussian density is
 #
 # $$
-# \log q(z) = -\tfrac12\log(2\pi\sigma^2) - \frac{(z-\mu)^2}{2\sigma^2}, \qquad
-# \log p(z) = -\tfrac12\log(2\pi s^2) - \frac{(z-\mu_0)^2}{2s^2}. \tag{3.3}
+# \begin{aligned}
+# \log q(z) &= -\tfrac12\log(2\pi\sigma^2) - \frac{(z-\mu)^2}{2\sigma^2}, \\
+# \log p(z) &= -\tfrac12\log(2\pi s^2) - \frac{(z-\mu_0)^2}{2s^2}.
+# \end{aligned} \tag{3.3}
 # $$
 #
 # In the difference the $2\pi$ cancels:
@@ -137,16 +139,22 @@ def normal(*shape, offset=0):
 # $\varphi(t)$. Since $\varphi'(t) = -t\,\varphi(t)$, integration by parts gives
 #
 # $$
-# \mathbb E\,t^2 = \int t \cdot t\,\varphi(t)\,dt = \bigl[-t\,\varphi(t)\bigr]_{-\infty}^{\infty} + \int \varphi(t)\,dt = 0 + 1,
-# \qquad \mathbb E\,t = \int t\,\varphi(t)\,dt = \bigl[-\varphi(t)\bigr]_{-\infty}^{\infty} = 0. \tag{3.5}
+# \begin{aligned}
+# \mathbb E\,t^2 &= \int t \cdot t\,\varphi(t)\,dt
+# = \bigl[-t\,\varphi(t)\bigr]_{-\infty}^{\infty} + \int \varphi(t)\,dt = 0 + 1, \\
+# \mathbb E\,t &= \int t\,\varphi(t)\,dt = \bigl[-\varphi(t)\bigr]_{-\infty}^{\infty} = 0.
+# \end{aligned} \tag{3.5}
 # $$
 #
 # So the first square is $\mathbb E(z-\mu)^2 = \sigma^2\,\mathbb E\,t^2 = \sigma^2$. For the second, go through $\mu$;
 # the cross term has mean zero:
 #
 # $$
-# \mathbb E(z-\mu_0)^2 = \mathbb E\bigl(\sigma t + (\mu-\mu_0)\bigr)^2
-# = \sigma^2 + 2\sigma(\mu-\mu_0)\,\mathbb E\,t + (\mu-\mu_0)^2 = \sigma^2 + (\mu-\mu_0)^2. \tag{3.6}
+# \begin{aligned}
+# \mathbb E(z-\mu_0)^2 &= \mathbb E\bigl(\sigma t + (\mu-\mu_0)\bigr)^2 \\
+# &= \sigma^2\,\mathbb E\,t^2 + 2\sigma(\mu-\mu_0)\,\mathbb E\,t + (\mu-\mu_0)^2 \\
+# &= \sigma^2 + (\mu-\mu_0)^2.
+# \end{aligned} \tag{3.6}
 # $$
 #
 # Put both into the mean of (3.4):
@@ -172,9 +180,11 @@ def normal(*shape, offset=0):
 # integrate to 1:
 #
 # $$
-# \mathrm{KL}\Bigl(\prod_j q_j \,\Big\|\, \prod_j p_j\Bigr) = \sum_{j=1}^d \mathrm{KL}(q_j \,\|\, p_j)
-# = \tfrac12\sum_{j=1}^d \left[\frac{\sigma_j^2 + (\mu_j-\mu_{0,j})^2}{s_j^2} - 1 - \log\frac{\sigma_j^2}{s_j^2}\right].
-# \tag{3.9, the paper's Eq. 4}
+# \begin{aligned}
+# \mathrm{KL}\Bigl(\prod_j q_j \,\Big\|\, \prod_j p_j\Bigr) &= \sum_{j=1}^d \mathrm{KL}(q_j \,\|\, p_j) \\
+# &= \tfrac12\sum_{j=1}^d \left[\frac{\sigma_j^2 + (\mu_j-\mu_{0,j})^2}{s_j^2} - 1
+# - \log\frac{\sigma_j^2}{s_j^2}\right].
+# \end{aligned} \tag{3.9, Eq. 4}
 # $$
 #
 # For the targeted prior, the first $K$ latents have $\mu_{0,j} = u_j$ and $s_j^2 = 1/n$, the others $\mu_{0,j} = 0$ and
@@ -292,9 +302,10 @@ for convention, (of_r, of_kl) in weights.items():
 # \mu + \sigma t$, (3.4) is a quadratic in $t$: $\ell = \text{const} + a\,t^2 + b\,t$, with
 #
 # $$
-# a = \tfrac12(e^r - 1), \qquad b = \frac{\sigma(\mu-\mu_0)}{s^2}, \qquad
-# \operatorname{Var}\ell = a^2\operatorname{Var}t^2 + b^2\operatorname{Var}t + 2ab\operatorname{Cov}(t^2, t) = 2a^2 + b^2,
-# \tag{3.10}
+# \begin{aligned}
+# a &= \tfrac12(e^r - 1), \qquad b = \frac{\sigma(\mu-\mu_0)}{s^2}, \\
+# \operatorname{Var}\ell &= a^2\operatorname{Var}t^2 + b^2\operatorname{Var}t + 2ab\operatorname{Cov}(t^2, t) = 2a^2 + b^2,
+# \end{aligned} \tag{3.10}
 # $$
 #
 # because $\operatorname{Var}t^2 = \mathbb E\,t^4 - 1 = 2$ and odd moments vanish. The mean of $S$ independent samples
@@ -343,8 +354,8 @@ plt.show()
 # $\sigma$ for comparison:
 #
 # $$
-# \frac{\partial\,\mathrm{KL}}{\partial\mu} = \frac{\mu-\mu_0}{s^2}, \qquad
-# \frac{\partial\,\mathrm{KL}}{\partial\log\sigma^2} = \tfrac12\Bigl(\frac{\sigma^2}{s^2} - 1\Bigr), \qquad
+# \frac{\partial\,\mathrm{KL}}{\partial\mu} = \frac{\mu-\mu_0}{s^2}, \quad
+# \frac{\partial\,\mathrm{KL}}{\partial\log\sigma^2} = \tfrac12\Bigl(\frac{\sigma^2}{s^2} - 1\Bigr), \quad
 # \frac{\partial\,\mathrm{KL}}{\partial\sigma} = \frac{\sigma}{s^2} - \frac1\sigma. \tag{3.11}
 # $$
 #
@@ -378,9 +389,10 @@ plt.show()
 # An encoder that ignores $x$ gives every image the same $\mathcal N(m, v)$. Averaged over images, (3.7) becomes
 #
 # $$
-# \overline{\mathrm{KL}} = \tfrac12\left[\frac{v + \overline{(m-\mu_0)^2}}{s^2} - 1 - \log\frac{v}{s^2}\right],
-# \qquad \text{least at } v = s^2,\; m = \overline{\mu_0}: \quad
-# \overline{\mathrm{KL}}_{\min} = \frac{\operatorname{Var}\mu_0}{2 s^2}. \tag{3.12}
+# \begin{aligned}
+# \overline{\mathrm{KL}} &= \tfrac12\left[\frac{v + \overline{(m-\mu_0)^2}}{s^2} - 1 - \log\frac{v}{s^2}\right], \\
+# \overline{\mathrm{KL}}_{\min} &= \frac{\operatorname{Var}\mu_0}{2 s^2} \quad\text{at } v = s^2,\; m = \overline{\mu_0}.
+# \end{aligned} \tag{3.12}
 # $$
 #
 # For a free latent the prior mean is always 0, so ignoring is *free*: it costs 0 nats, and a latent that does not earn
@@ -412,7 +424,7 @@ check("ignoring costs n/2", ignoring, n / 2, tol=1e-6 * n)
 # In a trained model, two columns tell a live latent from a collapsed one: its mean KL, and whether its mean moves from
 # image to image. `latent_activity` calls it active if the standard deviation of the mean is above 0.1 (Burda et al.
 # 2016). Here are two models of the package, one trained as in [chapter 6](06_training.ipynb), one with the same network
-# without factors (a VAE, since $\beta = 1$), on galaxies that neither has seen:
+# without factors and a larger $\beta$ (a $\beta$-VAE), on galaxies that neither has seen:
 
 # %% tags=["nbval-ignore-output"]
 fresh = FactorDataset(*galaxies.simulate(galaxy_rows, seed=1_000_000))
@@ -422,7 +434,8 @@ for name, model in models.items():
     activity = training.latent_activity(model, fresh, 1 / 11468)
     activities[name] = activity
     labels = [*model.factors, *["free"] * (10 - len(model.factors))]
-    print(f"{name}: {int(activity.active.sum())} of 10 latents active")
+    beta, active = model.provenance["config"]["beta"], int(activity.active.sum())
+    print(f"{name}, beta {beta:g}: {active} of 10 latents active")
     print("   ", "  ".join(f"{label:>6}" for label in labels))
     print("KL  ", "  ".join(f"{float(kl):6.1f}" for kl in activity.kl))
     print("sd  ", "  ".join(f"{float(sd):6.2f}" for sd in activity.sd))
@@ -457,10 +470,12 @@ check("active, both models", active, 20, tol=0)
 # First, how the two divergences are related. For a *fixed* prior $p(z)$, insert $q_N$ into the logarithm:
 #
 # $$
-# \frac1N\sum_i \mathrm{KL}(q(z|x_i)\,\|\,p) = \frac1N\sum_i\int q(z|x_i)\left[\log\frac{q(z|x_i)}{q_N(z)}
-# + \log\frac{q_N(z)}{p(z)}\right]dz
-# = \underbrace{\frac1N\sum_i \mathrm{KL}(q(z|x_i)\,\|\,q_N)}_{I_N,\ \text{mutual information of image and } z}
-# + \;\mathrm{KL}(q_N\,\|\,p). \tag{3.14}
+# \begin{aligned}
+# \frac1N\sum_i \mathrm{KL}(q(z|x_i)\,\|\,p) &= \frac1N\sum_i\int q(z|x_i)\left[\log\frac{q(z|x_i)}{q_N(z)}
+# + \log\frac{q_N(z)}{p(z)}\right]dz \\
+# &= \underbrace{\frac1N\sum_i \mathrm{KL}(q(z|x_i)\,\|\,q_N)}_{I_N,\ \text{mutual information of image and } z}
+# + \;\mathrm{KL}(q_N\,\|\,p).
+# \end{aligned} \tag{3.14}
 # $$
 #
 # In the second half the sum over $i$ only meets $q(z|x_i)$ and turns it into $q_N$. Both parts are at least 0. So the
@@ -472,9 +487,11 @@ check("active, both models", active, 20, tol=0)
 # each into the density of $z$ and that of $i$ given $z$:
 #
 # $$
-# \frac1N\sum_i \mathrm{KL}(q(z|x_i)\,\|\,p_i) = \mathrm{KL}\bigl(q_N(z)\,\|\,p_N(z)\bigr)
-# + \mathbb E_{q_N(z)}\,\mathrm{KL}\bigl(q(i|z)\,\|\,p(i|z)\bigr) \;\ge\; \mathrm{KL}(q_N\,\|\,p_N),
-# \qquad p_N = \frac1N\sum_i p_i. \tag{3.15}
+# \begin{aligned}
+# \frac1N\sum_i \mathrm{KL}(q(z|x_i)\,\|\,p_i) &= \mathrm{KL}(q_N\,\|\,p_N)
+# + \mathbb E_{q_N(z)}\,\mathrm{KL}\bigl(q(i|z)\,\|\,p(i|z)\bigr) \\
+# &\ge \mathrm{KL}(q_N\,\|\,p_N), \qquad p_N = \frac1N\sum_i p_i.
+# \end{aligned} \tag{3.15}
 # $$
 #
 # So the loss does bound Eq. 5 from above: as the KL of each image goes to zero, so does that of the aggregate. Whether
@@ -493,7 +510,7 @@ show_source(divergences._log_mixture)
 # Then $z_j$ is again standard normal, and $x_j$ and $z_j$ have the correlation $\rho$. Against $p = \mathcal N(0, 1)$:
 #
 # $$
-# \mathrm{KL}(q(z)\,\|\,p) = 0 \text{ exactly}, \qquad
+# \mathrm{KL}(q(z)\,\|\,p(z)) = 0, \qquad
 # I = \mathbb E_x \mathrm{KL}(q(z|x)\,\|\,p) = -\tfrac d2\log(1-\rho^2), \tag{3.16}
 # $$
 #
@@ -512,8 +529,8 @@ show_source(divergences._log_mixture)
 # E_x\int q(z|x)^2/q(z)\,dz$. Together
 #
 # $$
-# I - \log N \;\le\; \text{bias}_N \;\le\; \log\Bigl(1 + \frac{c-1}{N}\Bigr), \qquad
-# c = (1-\rho^2)^{-d} \text{ in the toy}. \tag{3.18}
+# I - \log N \;\le\; \text{bias}_N \;\le\; \log\Bigl(1 + \frac{c-1}{N}\Bigr), \quad
+# c = (1-\rho^2)^{-d} \text{ here}. \tag{3.18}
 # $$
 #
 # <details><summary>Where that c comes from</summary>
@@ -522,9 +539,11 @@ show_source(divergences._log_mixture)
 # (x, z)$. Twice the exponent of $q(z|x)$ gives $2(z-\rho x)^2/(1-\rho^2)$, then $+x^2$ and $-z^2$. With $v = 1-\rho^2$,
 #
 # $$
-# M = \frac1v\begin{pmatrix} 2\rho^2 + v & -2\rho \\ -2\rho & 2 - v\end{pmatrix}
-# = \frac1v\begin{pmatrix} 1+\rho^2 & -2\rho \\ -2\rho & 1+\rho^2\end{pmatrix}, \qquad
-# \det M = \frac{(1+\rho^2)^2 - 4\rho^2}{v^2} = \frac{(1-\rho^2)^2}{v^2} = 1.
+# \begin{aligned}
+# M &= \frac1v\begin{pmatrix} 2\rho^2 + v & -2\rho \\ -2\rho & 2 - v\end{pmatrix}
+# = \frac1v\begin{pmatrix} 1+\rho^2 & -2\rho \\ -2\rho & 1+\rho^2\end{pmatrix}, \\
+# \det M &= \frac{(1+\rho^2)^2 - 4\rho^2}{v^2} = \frac{(1-\rho^2)^2}{v^2} = 1.
+# \end{aligned}
 # $$
 #
 # The integral of the exponential is $2\pi/\sqrt{\det M} = 2\pi$; the prefactors are $\frac{1}{2\pi v}$ (from

@@ -266,10 +266,12 @@ for name, (z, u) in pairs.items():
 # measure,
 #
 # $$
-# \text{explicitness} = \sum_{j}\bigl(1 - \rho(z_j, u_j)\bigr), \qquad
-# \text{intra} = \sum_{j \ne k \le K_f} \operatorname{dep}(z_j, u_k), \qquad
-# \text{inter} = \frac{1}{d - K_f}\sum_{j > K_f}\Bigl[\sum_{k}\operatorname{dep}(z_j, u_k)
-# + \sum_{i<k}|\rho(z_j, u_i u_k)|\Bigr]. \tag{4.11, the paper's Eqs. 6-9}
+# \begin{aligned}
+# \text{explicitness} &= \sum_{j \le K_f}\bigl(1 - \rho(z_j, u_j)\bigr), \\
+# \text{intra} &= \sum_{j \ne k \le K_f} \operatorname{dep}(z_j, u_k), \\
+# \text{inter} &= \frac{1}{d - K_f}\sum_{j > K_f}\Bigl[\sum_{k}\operatorname{dep}(z_j, u_k)
+# + \sum_{i<k}|\rho(z_j, u_i u_k)|\Bigr].
+# \end{aligned} \tag{4.11, Eqs. 6-9}
 # $$
 #
 # The first two carry $\lambda_1$ and use degree 1, the third carries $\lambda_2$ and uses degree 3, all as in the
@@ -411,10 +413,12 @@ plt.show()
 # E|\rho|$. The two means on the outside are single integrals. With $t = r^2/2$,
 #
 # $$
-# \mathbb E|g_1| = \sqrt{\tfrac2\pi}, \qquad
-# \mathbb E\lVert g\rVert = \frac{\int_0^\infty r\,r^{m-1}e^{-r^2/2}\,dr}{\int_0^\infty r^{m-1}e^{-r^2/2}\,dr}
-# = \frac{2^{(m-1)/2}\,\Gamma(\frac{m+1}2)}{2^{(m-2)/2}\,\Gamma(\frac m2)} = \sqrt2\,\frac{\Gamma(\frac{m+1}2)}{\Gamma(\frac m2)}.
-# \tag{4.13}
+# \begin{aligned}
+# \mathbb E|g_1| &= \sqrt{\tfrac2\pi}, \\
+# \mathbb E\lVert g\rVert &= \frac{\int_0^\infty r\,r^{m-1}e^{-r^2/2}\,dr}{\int_0^\infty r^{m-1}e^{-r^2/2}\,dr}
+# = \frac{2^{(m-1)/2}\,\Gamma(\frac{m+1}2)}{2^{(m-2)/2}\,\Gamma(\frac m2)}
+# = \sqrt2\,\frac{\Gamma(\frac{m+1}2)}{\Gamma(\frac m2)}.
+# \end{aligned} \tag{4.13}
 # $$
 #
 # Divide, and put $m = B - 1$:
@@ -517,15 +521,20 @@ print(f"{len(runs)} seeds each, scored on {counts['test']:,} unseen galaxies")
 # guided latents and the free ones:
 #
 # $$
-# \mathrm{LDS} = \frac1{K_f}\sum_k\frac{m_k}{m_k + G_k + F_k}, \qquad
-# G_k = \sum_{j \ne k,\, j \le K_f}|\rho(z_j, u_k)|, \qquad F_k = \sum_{j > K_f}|\rho(z_j, u_k)|. \tag{4.15}
+# \begin{aligned}
+# \mathrm{LDS} &= \frac1{K_f}\sum_k\frac{m_k}{m_k + G_k + F_k}, \\
+# G_k &= \sum_{j \ne k,\, j \le K_f}|\rho(z_j, u_k)|, \qquad F_k = \sum_{j > K_f}|\rho(z_j, u_k)|.
+# \end{aligned} \tag{4.15}
 # $$
 #
 # By (4.11), the terms of first power in the two penalties are these very sums:
 #
 # $$
-# \text{intra} = \sum_k G_k, \qquad \text{inter} = \frac{1}{d-K_f}\sum_k F_k + (\text{higher powers, products}), \qquad
-# \frac{\partial\,\mathrm{LDS}}{\partial F_k} = -\frac{1}{K_f}\,\frac{m_k}{(m_k+G_k+F_k)^2} < 0. \tag{4.16}
+# \begin{aligned}
+# \text{intra} &= \sum_k G_k, \qquad
+# \text{inter} = \frac{1}{d-K_f}\sum_k F_k + (\text{higher powers, products}), \\
+# \frac{\partial\,\mathrm{LDS}}{\partial F_k} &= -\frac{1}{K_f}\,\frac{m_k}{(m_k+G_k+F_k)^2} < 0.
+# \end{aligned} \tag{4.16}
 # $$
 #
 # So $\lambda_2$ shrinks the denominator of the score that is then reported as its success: training on the test
