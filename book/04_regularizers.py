@@ -498,7 +498,7 @@ for B, reference in {2: 34.5, 5: 16.1, 64: 5.7}.items():
 
 # %%
 shown = ["lds", "sap_r2", "corr_aux_recon", "corr_psf"]
-print(f"{'':<15}" + "".join(f"{name:>18}" for name in shown))
+print(f"{'':<15}" + "".join(f"{name:>15}" for name in shown))
 groups, counts = {}, results.load("galaxies-headline")["n"]
 for name in "galaxies-headline", "galaxies-threads", "galaxies-recipe":
     groups |= results.by_variant(results.load(name))
@@ -507,7 +507,7 @@ groups = {name: groups[name] for name in wanted}
 for variant, runs in groups.items():
     table = np.array([[run["scores"][name] for name in shown] for run in runs])
     spread = zip(table.mean(0), table.std(0, ddof=1), strict=True)
-    print(f"{variant:<15}" + "".join(f"   {m:7.4f} ±{sd:.4f}" for m, sd in spread))
+    print(f"{variant:<15}" + "".join(f"{m:8.3f} ±{sd:.3f}" for m, sd in spread))
 print(f"{len(runs)} seeds each, scored on {counts['test']:,} unseen galaxies")
 
 # %% [markdown]
@@ -551,8 +551,8 @@ for variant, runs in groups.items():
     m = np.array([[score[name] for name in names] for score in scores])
     second = (m**2).mean(1) - [score["sap_r2"] for score in scores]
     S = m.mean(1) / [score["lds"] for score in scores] - m.mean(1)
-    print(f"{variant:<15} stray correlations of a factor add up to {S.mean():.3f}; "
-          f"second best explains {100 * second.mean():4.1f} %")  # fmt: skip
+    share = f"second best explains {100 * second.mean():4.1f} %"
+    print(f"{variant:<15} stray correlations {S.mean():.3f} per factor; {share}")
 
 # %% [markdown]
 # Without $\lambda_2$, the second-best latent explains more than a quarter of a factor's variance, on average. That is
@@ -564,7 +564,7 @@ for variant, runs in groups.items():
 # But independence means more than straightness. A witness that has nothing to do with correlations: show the free
 # latents alone to a nearest-neighbour regression, and ask how much of each factor's variance it predicts on rows it has
 # not seen. For comparison, the same with a straight line, and with shuffled rows. The model is the first seed of the
-# recipe above, the one whose normalised LDS is 0.99 (its file says so, below).
+# recipe above, the one whose normalised LDS is 0.99 (its file says so, next).
 
 
 # %%
