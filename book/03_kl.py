@@ -610,8 +610,9 @@ axis.legend()
 plt.show()
 
 # %% [markdown]
-# Notice that the error bars are far smaller than the bias: `aggregate_kl` reports the sampling error of $z$ and knows
-# nothing of the images it was not given. Averaging batches does not help either; each is biased the same way.
+# Notice that repetition does not help: the error bars are over new images each time, and they are far smaller than the
+# bias. The error that `aggregate_kl` reports knows even less, only the sampling of $z$. Averaging over many batches
+# gives a precise wrong number.
 #
 # ### And on the galaxies?
 #
@@ -657,9 +658,10 @@ for images in (100, 300, 1000):
 # training images at once, by (3.18), and by some eight with a batch of 128.
 #
 # The last cell puts the targeted priors of the same images in the place of $p$, as in (3.15). The inequality holds, but
-# the estimate halves while $N$ grows from 100 to 1000, and shows no sign of settling: the more neighbours a $z$ has,
-# the more likely one of their needle-thin priors explains it. Here the paper's word "intractable" is earned, and it is
-# the reason to look for something humbler that a batch *can* measure: correlations, [chapter 4](04_regularizers.ipynb).
+# the estimate falls by nearly a half while $N$ grows from 100 to 1000, and shows no sign of settling: the more
+# neighbours a $z$ has, the more likely one of their needle-thin priors explains it. Here the paper's word "intractable"
+# is earned, and it is the reason to look for something humbler that a batch *can* measure: correlations, [chapter
+# 4](04_regularizers.ipynb).
 #
 # ## Break it on purpose
 #
