@@ -17,19 +17,21 @@ class Estimate(NamedTuple):
 
 
 def kl_diag_normal(mu, logvar, prior_mean=0.0, prior_std=1.0):
-    r"""KL divergence of a diagonal Gaussian from a diagonal Gaussian prior, per coordinate.
+    r"""KL of a diagonal Gaussian from a diagonal Gaussian prior, per coordinate.
 
-    .. math:: \mathrm{KL}_j = \tfrac12\left(e^{r_j} - 1 - r_j + (\mu_j-\mu_{0,j})^2/s_{0,j}^2\right),
+    .. math:: \mathrm{KL}_j = \tfrac12\left(e^{r_j} - 1 - r_j
+              + (\mu_j-\mu_{0,j})^2/s_{0,j}^2\right),
               \quad r_j = \log\sigma_j^2 - \log s_{0,j}^2
 
     Arguments:
         mu: Posterior mean, shape (..., d), in latent units.
         logvar: Posterior log-variance, shape (..., d).
         prior_mean: Prior mean, a float or broadcastable to (..., d).
-        prior_std: Prior standard deviation, above 0 (not a variance, not a log), likewise.
+        prior_std: Prior standard deviation, above 0 (no variance, no log), likewise.
 
     Returns:
-        Divergence of each coordinate in nats, shape (..., d), never negative up to rounding. Nothing is summed.
+        Divergence of each coordinate in nats, shape (..., d), never negative up to
+        rounding. Nothing is summed.
 
     Raises:
         ValueError: if `mu` and `logvar` differ in shape, or `prior_std` is not above 0.
@@ -39,7 +41,7 @@ def kl_diag_normal(mu, logvar, prior_mean=0.0, prior_std=1.0):
         tensor(2.5000)
 
     References:
-        Eq. 4 of arXiv 2507.00298; derived in chapter 3. `expm1` keeps it exact near r = 0.
+        Eq. 4 of arXiv 2507.00298; derived in chapter 3. `expm1` keeps it exact at r = 0.
     """
     prior_std = torch.as_tensor(prior_std, dtype=mu.dtype)
     _check_shapes(mu, logvar, prior_std)
@@ -74,19 +76,22 @@ def aggregate_kl(mu, logvar, prior_mean, prior_std, samples=1, generator=None):
     .. math:: q(z) = \frac1N\sum_i q(z|x_i),\qquad p(z) = \frac1N\sum_i p(z|u_i),\qquad
               \mathrm{KL} \approx \operatorname{mean}_{z \sim q}\,[\log q(z) - \log p(z)]
 
-    Both mixtures are those of the N given images, evaluated in full; the divergence of the underlying populations
-    differs from theirs by an amount that falls with N (chapter 3). Time and memory grow as N^2 d.
+    Both mixtures are those of the N given images, evaluated in full; the divergence of
+    the underlying populations differs from theirs by an amount that falls with N
+    (chapter 3). Time and memory grow as N^2 d.
 
     Arguments:
         mu: Posterior means, shape (N, d).
         logvar: Posterior log-variances, shape (N, d).
-        prior_mean: Shape (N, d): `targeted_prior(u, ...).mean`; or a float, and p(z) is one Gaussian.
+        prior_mean: Shape (N, d): `targeted_prior(u, ...).mean`; or a float, and p(z) is
+            one Gaussian.
         prior_std: Above 0, a float or shape (d,).
         samples: Draws of z per image.
         generator: `torch.Generator` of the draws.
 
     Returns:
-        `Estimate` with scalars, in nats, summed over the latents; the error is the sampling error of z alone.
+        `Estimate` with scalars, in nats, summed over the latents; the error is that of
+        sampling z alone.
 
     References:
         Eq. 5 of arXiv 2507.00298, which the paper calls intractable; chapter 3.
@@ -94,10 +99,11 @@ def aggregate_kl(mu, logvar, prior_mean, prior_std, samples=1, generator=None):
     prior_std = torch.as_tensor(prior_std, dtype=mu.dtype)
     _check_shapes(mu, logvar, prior_std)
     prior_mean = torch.as_tensor(prior_mean, dtype=mu.dtype).expand_as(mu)
+    prior = prior_mean, prior_std.log().expand_as(mu)
     ratios = []
     for _ in range(samples):
         z = _draw(mu, logvar, generator)
-        ratios.append(_log_mixture(z, mu, 0.5 * logvar) - _log_mixture(z, prior_mean, prior_std.log().expand_as(mu)))
+        ratios.append(_log_mixture(z, mu, 0.5 * logvar) - _log_mixture(z, *prior))
     ratio = torch.cat(ratios)
     return Estimate(ratio.mean(), ratio.std() / math.sqrt(len(ratio)))
 

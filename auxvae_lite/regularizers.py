@@ -31,7 +31,8 @@ def pearson(a, b):
         b: Shape (B, K), of the same dtype.
 
     Returns:
-        Shape (J, K), in [-1, 1]; 0, with gradient 0, wherever a column's spread is rounding error.
+        Shape (J, K), in [-1, 1]; 0, with gradient 0, wherever a column's spread is
+        rounding error.
 
     Raises:
         ValueError: if the two have different numbers of rows.
@@ -93,11 +94,12 @@ def inter(z_recon, u, degree=3, reading="powers", products=True):
     .. math:: \frac{1}{d-K_f} \sum_{j,k} \sum_{a, b \le K} |\rho(z_j^a, u_k^b)|
               \;+\; \frac{1}{d-K_f} \sum_{j} \sum_{i<k} |\rho(z_j, u_i u_k)|
 
-    (`multiple` replaces the inner sum of the first term by R(z_j | u_k, ..., u_k^K).) The digest says "no correlation
-    between z_aux and z_recon", the code penalises z_recon against u: pass z_aux as `u` for the former.
+    (`multiple` replaces the inner sum of the first term by R(z_j | u_k, ..., u_k^K).) The
+    digest says "no correlation between z_aux and z_recon", the code penalises z_recon
+    against u: pass z_aux as `u` for the former.
 
     Arguments:
-        z_recon: Means of the free latents, shape (B, d - K_f); with no column the value is 0.
+        z_recon: Means of the free latents, shape (B, d - K_f); with none the value is 0.
         u: Scaled factors, shape (B, K_f).
         degree: Largest power K; the authors' code has 3 here.
         reading: `powers` or `multiple`.
@@ -107,7 +109,8 @@ def inter(z_recon, u, degree=3, reading="powers", products=True):
         A scalar >= 0.
 
     Raises:
-        ValueError: if the numbers of rows differ, the degree is below 1, or the reading is unknown.
+        ValueError: if the numbers of rows differ, the degree is below 1, or the reading
+            is unknown.
 
     References:
         R_0 of Eqs. 6-9 of arXiv 2507.00298; chapter 4.
@@ -225,9 +228,10 @@ def _multiple(z, u, degree):
 
 
 def _unit(x):
-    """Centred columns of length 1; columns whose spread is rounding error become 0, with gradient 0."""
+    """Centred columns of length 1; 0, with gradient 0, where spread is rounding error."""
     centred = x - x.mean(0)
     length2 = (centred**2).sum(0)
     eps = torch.finfo(x.dtype).eps
-    varies = length2 > (16 * eps) ** 2 * (x.detach() ** 2).sum(0) + torch.finfo(x.dtype).tiny
+    noise = (16 * eps) ** 2 * (x.detach() ** 2).sum(0)
+    varies = length2 > noise + torch.finfo(x.dtype).tiny
     return centred * (torch.where(varies, length2, 1).rsqrt() * varies)
