@@ -102,7 +102,7 @@ from auxvae_lite.training import Config, evaluate, fit
 #
 # $$
 # \begin{aligned}
-# \log p(x \mid u) = {}& \underbrace{\mathbb E_q\!\left[\log p_\theta(x|z) + \log p(z|u) - \log q_\phi(z|x)\right]}_{\mathrm{ELBO}} \\
+# \log p(x \mid u) = {}& \underbrace{\mathbb E_q\!\left[\log p_\theta(x|z) + \log p(z|u) - \log q_\phi(z|x)\right]}_{\mathrm{ELBO}} \cr
 # & {} + \underbrace{\mathbb E_q\!\left[\log q_\phi(z|x) - \log p(z|x,u)\right]}_{\mathrm{KL}(q_\phi(z|x)\,\|\,p(z|x,u))}.
 # \end{aligned} \tag{5.3}
 # $$
@@ -139,7 +139,7 @@ from auxvae_lite.training import Config, evaluate, fit
 #
 # $$
 # \begin{aligned}
-# \mathbb E_{u|x}\,\mathrm{KL} = {}& \tfrac12\left( \frac{\sigma^2}{v} - 1 - \ln\frac{\sigma^2}{v} \right) \\
+# \mathbb E_{u|x}\,\mathrm{KL} = {}& \tfrac12\left( \frac{\sigma^2}{v} - 1 - \ln\frac{\sigma^2}{v} \right) \cr
 # & {} + \frac{(\mu - \mathbb E[m_u|x])^2 + \operatorname{Var}[m_u|x]}{2v},
 # \end{aligned} \tag{5.6}
 # $$
@@ -183,7 +183,7 @@ from auxvae_lite.training import Config, evaluate, fit
 #
 # $$
 # \begin{aligned}
-# \frac{\partial}{\partial \mu}\, \mathbb E\, f(\mu + \sigma\varepsilon) &= \mathbb E\, f'(z), \\
+# \frac{\partial}{\partial \mu}\, \mathbb E\, f(\mu + \sigma\varepsilon) &= \mathbb E\, f'(z), \cr
 # \frac{\partial}{\partial \sigma}\, \mathbb E\, f(\mu + \sigma\varepsilon) &= \mathbb E\,[\varepsilon f'(z)].
 # \end{aligned} \tag{5.9}
 # $$
@@ -210,7 +210,7 @@ from auxvae_lite.training import Config, evaluate, fit
 #
 # $$
 # \begin{aligned}
-# \operatorname{Var}[f \varepsilon_1] &= 30 + 22\,(d-1) + 4\,(d-1)^2, \\
+# \operatorname{Var}[f \varepsilon_1] &= 30 + 22\,(d-1) + 4\,(d-1)^2, \cr
 # \operatorname{Var}[(f - \mathbb E f)\, \varepsilon_1] &= 18 + 6\,(d-1).
 # \end{aligned} \tag{5.11}
 # $$
@@ -237,7 +237,7 @@ show_source(Posterior.sample)
 #
 # $$
 # \begin{aligned}
-# z &\sim \mathcal N(u, s^2), \quad x \mid z \sim \mathcal N(a z, \sigma_x^2), \\
+# z &\sim \mathcal N(u, s^2), \quad x \mid z \sim \mathcal N(a z, \sigma_x^2), \cr
 # x \mid u &\sim \mathcal N(a u,\; w), \quad w = a^2 s^2 + \sigma_x^2,
 # \end{aligned} \tag{5.12}
 # $$
@@ -246,7 +246,7 @@ show_source(Posterior.sample)
 #
 # $$
 # \begin{aligned}
-# p(z \mid x, u) &= \mathcal N(m_u, v), \quad \frac1v = \frac1{s^2} + \frac{a^2}{\sigma_x^2}, \\
+# p(z \mid x, u) &= \mathcal N(m_u, v), \quad \frac1v = \frac1{s^2} + \frac{a^2}{\sigma_x^2}, \cr
 # m_u &= v\left(\frac{u}{s^2} + \frac{a x}{\sigma_x^2}\right).
 # \end{aligned} \tag{5.13}
 # $$
@@ -417,7 +417,7 @@ plt.show()
 #
 # $$
 # \begin{aligned}
-# \mathrm{KL}(q(z|x)\,\|\,p(z|u)) = {}& \underbrace{\sum_{j \le K} \mathrm{KL}\big(q_j \,\|\, \mathcal N(u_j, 1/n)\big)}_{z_\mathrm{aux}} \\
+# \mathrm{KL}(q(z|x)\,\|\,p(z|u)) = {}& \underbrace{\sum_{j \le K} \mathrm{KL}\big(q_j \,\|\, \mathcal N(u_j, 1/n)\big)}_{z_\mathrm{aux}} \cr
 # & {} + \underbrace{\sum_{j > K} \mathrm{KL}\big(q_j \,\|\, \mathcal N(0, 1)\big)}_{z_\mathrm{recon}}.
 # \end{aligned} \tag{5.14}
 # $$
@@ -482,7 +482,7 @@ print(f"{'weights in all':<32}{sum(row[2] for row in layers(taken_apart)):>7}")
 #
 # $$
 # \begin{aligned}
-# \text{down: } H &\to \left\lfloor \frac{H + 2 - 4}{2} \right\rfloor + 1 = \left\lfloor \frac H2 \right\rfloor, \\
+# \text{down: } H &\to \left\lfloor \frac{H + 2 - 4}{2} \right\rfloor + 1 = \left\lfloor \frac H2 \right\rfloor, \cr
 # \text{up: } H &\to 2(H - 1) - 2 + 4 + o = 2H + o.
 # \end{aligned} \tag{5.15}
 # $$
