@@ -17,6 +17,7 @@ ORDER = [
     "nbval",
     "test_book",
     "test_browser",
+    "test_explorer",
     "test_environment",
 ]
 
