@@ -291,7 +291,8 @@
     const sliders = element("div", { class: "ax-sliders" });
     const strip = element("div", { class: "ax-strip" });
     const response = element("div", { class: "ax-response" });
-    root.replaceChildren(bar, element("div", { class: "ax-stick" }, view), unit, status, sliders, strip, response);
+    const play = element("div", {}, bar, element("div", { class: "ax-stick" }, view), unit, status, sliders);
+    root.replaceChildren(play, strip, response);
 
     // One slider per latent: the known factors in their own units, the others in latent units.
     let rows = [];
@@ -305,7 +306,7 @@
       const name = factor ? factor.name : `z[${j}]`;
       const label = element("label", { for: id }, name);
       if (factor) label.append(element("small", {}, ` ${facts.meaning}`));
-      const output = element("output", { for: id, id: `${id}-value` });
+      const output = element("output", { for: id, id: `${id}-value`, "aria-live": "off" }); // the slider says it itself
       const span = (value) => (100 * (value - low)) / (high - low);
       const trained = element("span", { class: "ax-trained", "aria-hidden": "true" });
       const [from, to] = factor ? [factor.low, factor.high] : [decoder().low[j], decoder().high[j]];
@@ -319,10 +320,10 @@
       };
       row.text = (value) => (factor ? `${facts.text(value)}${facts.unit && " " + facts.unit}` : plain(value, 2));
       row.refresh = () => {
-        const outside = row.get() < from - 1e-9 || row.get() > to + 1e-9;
+        const outside = row.get() < from - 1e-9 || row.get() > to + 1e-9, text = row.text(row.get());
         input.value = row.get();
-        output.textContent = row.text(row.get());
-        input.setAttribute("aria-valuetext", row.text(row.get()) + (outside ? ", outside the training range" : ""));
+        output.textContent = text;
+        input.setAttribute("aria-valuetext", text + (outside ? ", outside the training range" : ""));
         node.classList.toggle("ax-outside", outside);
         node.classList.toggle("ax-active", state.active === j);
       };
