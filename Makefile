@@ -13,7 +13,7 @@ OMP_NUM_THREADS ?= 1
 MKL_NUM_THREADS ?= 1
 export OMP_NUM_THREADS MKL_NUM_THREADS
 
-.PHONY: help reproduce test book linkcheck render teach serve bench evidence readme cdn lock set-repository clean
+.PHONY: help reproduce test book linkcheck render teach serve bench evidence explorer readme cdn lock set-repository clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' Makefile
@@ -72,6 +72,9 @@ evidence: $(READY) ## run the experiments behind auxvae_lite/results (three quar
 	$(BIN)/python data_scripts/galaxies_evidence.py galaxies-recipe
 	$(BIN)/python data_scripts/galaxies_evidence.py galaxies-prior
 	$(BIN)/python data_scripts/make_pretrained.py
+
+explorer: $(READY) ## write the explorer page's decoders, as a script and as ONNX, from the pretrained models
+	$(BIN)/python -m auxvae_lite.explorer book/_static/explorer
 
 readme: $(READY) ## bring README.md's table and picture up to date
 	$(BIN)/python book/tools/update_readme.py

@@ -11,6 +11,7 @@ __all__ = [
     "checkpoints",
     "datasets",
     "divergences",
+    "explorer",
     "files",
     "metrics",
     "models",

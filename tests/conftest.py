@@ -18,6 +18,7 @@ ORDER = [
     "nbval",
     "test_book",
     "test_browser",
+    "test_explorer",
     "test_environment",
 ]
 

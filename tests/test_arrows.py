@@ -34,6 +34,7 @@ ARROWS = {  # module: the siblings that it may import
     "models": {"priors", "scalings", "files"},
     "checkpoints": {"files"},
     "pretrained": {"models"},
+    "explorer": {"models", "scalings", "files", "pretrained", "simulators"},
     "training": TRAINING,
     "authors": TRAINING | {"training"},
     "viz": TRAINING | {"training"},  # and nothing imports viz

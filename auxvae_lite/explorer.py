@@ -1,0 +1,233 @@
+r"""Decoders for the explorer page: weights that a script in the reader's browser can use, and the same as ONNX.
+
+`python -m auxvae_lite.explorer FOLDER` writes both for the galaxies' pretrained models.
+"""
+
+import base64
+import contextlib
+import copy
+import io
+import json
+import logging
+import sys
+import tempfile
+import warnings
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from . import files, pretrained
+from .simulators import galaxies
+
+__all__ = ["NAMES", "STARTS", "export", "layers", "to_onnx"]
+
+NAMES = ("galaxies-auxvae", "galaxies-betavae")
+STARTS = {  # where the page's sliders can start: flux (counts), radius (arcsec), g1, g2, psf (arcsec)
+    "round, of middling size": (55000.0, 0.55, 0.0, 0.0, 0.3),
+    "small and faint": (25000.0, 0.25, 0.1, -0.1, 0.35),
+    "large and bright": (90000.0, 0.8, -0.3, 0.2, 0.25),
+    "stretched": (60000.0, 0.45, 0.3, 0.25, 0.3),
+}
+SAMPLE = (
+    2048,
+    5,
+)  # galaxies, and their seed; the middle 96 % of their codes are the range of a nameless latent's slider
+
+
+def layers(decoder):
+    r"""A decoder as transposed convolutions alone, each `BatchNorm2d` folded into the one before it.
+
+    A BatchNorm in evaluation mode is y = s (x - m) + b with s = gamma / sqrt(v + epsilon), so weight' = s weight and
+    bias' = s (bias - m) + b give the same pictures exactly; it is computed in float64.
+
+    Arguments:
+        decoder: `nn.Sequential` of `ConvTranspose2d`, `BatchNorm2d` and `SiLU`.
+
+    Returns:
+        A dictionary per convolution: weight (in, out, kH, kW) and bias (out,) in float64, stride, padding and
+        output_padding as pairs, and activation, "silu" or "none".
+
+    Raises:
+        ValueError: for any other layer, or a BatchNorm or SiLU that does not follow a convolution.
+    """
+    result = []
+    for layer in decoder:
+        last = result[-1] if result else {"activation": "nothing before it"}
+        if isinstance(layer, nn.ConvTranspose2d) and layer.groups == 1 and layer.dilation == (1, 1):
+            weight = layer.weight.detach().double()
+            bias = weight.new_zeros(weight.shape[1]) if layer.bias is None else layer.bias.detach().double()
+            shape = {name: list(getattr(layer, name)) for name in ("stride", "padding", "output_padding")}
+            result.append({"weight": weight, "bias": bias, "activation": "none"} | shape)
+        elif isinstance(layer, nn.BatchNorm2d) and last["activation"] == "none":
+            scale = layer.weight.detach().double() / (layer.running_var.double() + layer.eps).sqrt()
+            last["weight"] = last["weight"] * scale[:, None, None]
+            last["bias"] = scale * (last["bias"] - layer.running_mean.double()) + layer.bias.detach().double()
+        elif isinstance(layer, nn.SiLU) and last["activation"] == "none":
+            last["activation"] = "silu"
+        else:
+            raise ValueError(f"the explorer's script cannot draw {layer} after {last['activation']}")
+    return result
+
+
+@torch.no_grad()
+def export(model, folder, name):
+    """Write `name`.js: a classic script that hands one decoder to the explorer page, `AuxVAE.decoders[name]`.
+
+    It holds float32 weights in base64, the scalings of pixels and factors, the factors' ranges, and the codes of
+    `STARTS`, noiseless, so that each model can start from the same galaxy. In float16 the Aux-VAE's pictures would be
+    off by up to 2e-3 of full scale, since the inverse of asinh turns an error of a pixel into a relative one.
+
+    Arguments:
+        model: `AuxVAE` of the book's galaxies, with any of their factors or none.
+        folder: Where to write.
+        name: Name of the file and of the decoder.
+
+    Returns:
+        Path of the file. The same model gives the same bytes.
+
+    Raises:
+        ValueError: if the model's images are no such galaxies, or its decoder has layers that the script lacks.
+    """
+    shape = (1, galaxies.SIZE, galaxies.SIZE)
+    if model.image_shape != shape or not set(model.factors) <= set(galaxies.NAMES):
+        raise ValueError(f"the explorer shows galaxies, images of shape {shape}; got {model.image_shape}")
+    codes = _codes(model, galaxies.sample(*SAMPLE))
+    starts = _codes(model, list(STARTS.values()))
+    config = model.provenance.get("config", {})
+    content = {
+        "image_shape": model.image_shape,
+        "latent_dim": model.latent_dim,
+        "image_scaling": _scaling(model.image_scaling),
+        "factor_scaling": _scaling(model.factor_scaling),
+        "factors": [
+            {"name": name, "low": low, "high": high, "unit": unit}
+            for name, (low, high, unit) in ((name, galaxies.FACTORS[name]) for name in model.factors)
+        ],
+        "low": codes.quantile(0.02, dim=0).floor().tolist(),
+        "high": codes.quantile(0.98, dim=0).ceil().tolist(),
+        "starts": [
+            {"name": key, "factors": values, "latents": [round(z, 3) for z in row]}
+            for (key, values), row in zip(STARTS.items(), starts.tolist(), strict=True)
+        ],
+        "seed": config.get("seed"),
+        "layers": [
+            layer | {"weight": _pack(layer["weight"]), "bias": _pack(layer["bias"])} for layer in layers(model.decoder)
+        ],
+    }
+    text = (
+        f"// The decoder {name}, made by `make explorer` (auxvae_lite.explorer.export); not edited by hand.\n"
+        "window.AuxVAE = window.AuxVAE || {};\n"
+        "AuxVAE.decoders = AuxVAE.decoders || {};\n"
+        f"AuxVAE.decoders[{json.dumps(name)}] = {json.dumps(content)};\n"
+    )
+    path = Path(folder, f"{name}.js")
+    files.write_text(path, text)
+    return path
+
+
+def to_onnx(model, path):
+    """Write the decoder as ONNX: latents (n, d) in latent units to images (n, C, H, W) in data units, float32.
+
+    The file's metadata hold the factors' names, offset and scale: latent j of a factor is (factor - offset) / scale
+    where the factors are scaled by `standard` or `minmax`.
+
+    Arguments:
+        model: `AuxVAE`.
+        path: File to write.
+
+    Returns:
+        Its path.
+
+    Raises:
+        ModuleNotFoundError: without onnx and onnxscript; `pip install onnx onnxscript`.
+    """
+    import onnx
+    import onnxscript  # noqa: F401 (torch.onnx needs it, and would say so less clearly)
+
+    network = _Latents(copy.deepcopy(model)).eval()
+    names = {"input_names": ["latents"], "output_names": ["images"]}
+    size = {"dynamic_shapes": ({0: torch.export.Dim("n")},)}
+    with tempfile.TemporaryDirectory() as folder, _quiet():
+        draft = Path(folder, "draft.onnx")
+        torch.onnx.export(network, (torch.zeros(2, model.latent_dim),), draft, dynamo=True, verbose=False,
+                          external_data=False, **names, **size)  # fmt: skip
+        graph = onnx.load(draft)
+    _strip(graph)
+    scaling = model.factor_scaling
+    facts = {"factors": list(model.factors), "factor_scaling": _scaling(scaling) if model.factors else None}
+    for key, value in facts.items():
+        graph.metadata_props.add(key=key, value=json.dumps(value))
+    graph.doc_string = "Latents (n, d) in latent units to images (n, C, H, W) in data units."
+    onnx.checker.check_model(graph)
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(graph.SerializeToString(deterministic=True))
+    return path
+
+
+class _Latents(nn.Module):
+    """What the ONNX file computes."""
+
+    def __init__(self, model):
+        super().__init__()
+        self.decoder, self.scaling = model.decoder, model.image_scaling
+
+    def forward(self, latents):
+        return self.scaling.inverse(self.decoder(latents[:, :, None, None]))
+
+
+def _codes(model, factors):
+    """Posterior means of noiseless galaxies, (n, d), in float64 so that every machine rounds them alike."""
+    model = copy.deepcopy(model).double().eval()
+    images = galaxies.render(factors, dtype=torch.float64)
+    return model.encoder(model.image_scaling(images)).chunk(2, dim=1)[0]
+
+
+def _scaling(scaling):
+    return {
+        "kind": scaling.kind,
+        "softening": scaling.softening,
+        "offset": scaling.offset.tolist(),
+        "scale": scaling.scale.tolist(),
+    }
+
+
+def _pack(tensor):
+    content = tensor.float().contiguous().numpy().astype("<f4").tobytes()
+    return {"shape": list(tensor.shape), "float32": base64.b64encode(content).decode()}
+
+
+def _strip(graph):
+    """Take out what the exporter notes of this machine and run: stack traces, paths, names of nodes."""
+    parts = [graph.graph, *graph.graph.node, *graph.graph.input, *graph.graph.output, *graph.graph.value_info]
+    for part in [*parts, *graph.graph.initializer, *graph.functions]:
+        part.ClearField("doc_string")
+        part.ClearField("metadata_props")
+    del graph.metadata_props[:]
+
+
+@contextlib.contextmanager
+def _quiet():
+    """Neither the exporter's progress nor its deprecations: none of them is about our graph."""
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()), \
+                contextlib.redirect_stderr(io.StringIO()):  # fmt: skip
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(before)
+
+
+def main(folder):
+    """Write every decoder of the page, twice."""
+    for name in NAMES:
+        model = pretrained.load(name)
+        for path in (export(model, folder, name), to_onnx(model, Path(folder, f"{name}.onnx"))):
+            print(f"{path}: {path.stat().st_size:,} bytes")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

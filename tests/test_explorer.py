@@ -1,0 +1,374 @@
+"""The explorer page draws what torch draws, from its own files alone, for eye, keyboard and screen reader."""
+
+import copy
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import test_browser
+import torch
+from torch import nn
+
+from auxvae_lite import explorer, pretrained
+from auxvae_lite.models import AuxVAE
+from auxvae_lite.scalings import Scaling
+from auxvae_lite.simulators import galaxies
+
+ROOT = Path(__file__).resolve().parents[1]
+FOLDER = ROOT / "book/_static/explorer"
+TEXT = (ROOT / "book/explorer.md").read_text()
+browser = test_browser.browser  # its fixture, with its skip
+
+
+def decoder(name):
+    """What a decoder's file holds."""
+    text = (FOLDER / f"{name}.js").read_text()
+    return json.loads(re.search(r"AuxVAE\.decoders\[.*?\] = (.*);\n$", text)[1])
+
+
+def reachable(name, n=200):
+    """Random latents anywhere on the nameless sliders' ranges, and wider than any named slider."""
+    content = decoder(name)
+    low, high = (np.array(content[key]) for key in ("low", "high"))
+    return np.random.default_rng(0).uniform(np.minimum(low, 0) - 1, np.maximum(high, 0) + 1, (n, len(low)))
+
+
+def worst(images, truth):
+    """Largest error, as a part of each image's own range (largest pixel minus smallest)."""
+    images, truth = (np.asarray(x, dtype=np.float64).reshape(len(truth), -1) for x in (images, truth))
+    return (np.abs(images - truth).max(1) / np.ptp(truth, axis=1)).max()
+
+
+def untrained(**options):
+    """A small model whose BatchNorms are not trivial."""
+    torch.manual_seed(0)
+    scaling = Scaling("log10", -10.0, 13.0)
+    model = AuxVAE((1, 33, 33), widths=(8, 16, 32), latent_dim=6, image_scaling=scaling, **options).eval()
+    for layer in model.modules():
+        if isinstance(layer, nn.BatchNorm2d):
+            layer.running_mean.normal_()
+            layer.running_var.uniform_(0.5, 2)
+            nn.init.uniform_(layer.weight, 0.5, 2)
+            nn.init.normal_(layer.bias)
+    return model
+
+
+@pytest.fixture(scope="module")
+def page(browser, html):
+    """The page from the disk, without a network. It logs no error of ours, and asks for no file but the book's."""
+    context = browser.new_context(viewport=test_browser.SIZES["desktop"], offline=True)
+    page, errors, asked = context.new_page(), [], []
+    page.route(re.compile("^https?:"), lambda route: route.abort())
+    page.on("pageerror", lambda error: test_browser.KNOWN not in str(error) and errors.append(str(error)))
+    # The theme's icon fonts, which no browser loads from a disk, and its addresses outside, are not ours.
+    theirs = re.compile("_static/vendor|net::ERR_")
+    page.on("console", lambda m: m.type == "error" and not theirs.search(m.text) and errors.append(m.text))
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto((html / "book/explorer.html").as_uri(), wait_until="load")
+    page.wait_for_function("window.AuxVAE && AuxVAE.explorer")
+    yield page
+    assert not errors
+    ours = [url for url in asked if "explorer" in url]
+    assert len(ours) >= 5 and all(url.startswith(html.as_uri()) for url in ours)
+    context.close()
+
+
+@pytest.fixture
+def fresh(page):
+    """The page with the Aux-VAE's first galaxy."""
+    page.evaluate("AuxVAE.explorer.load('galaxies-auxvae', 0)")
+    settle(page)
+    return page
+
+
+def settle(page):
+    """Wait until the words and the table are up to date: they follow a little later than the pictures."""
+    page.wait_for_timeout(400)
+
+
+def pixels(page, canvas):
+    return page.evaluate(f"[...document.querySelector('{canvas}').getContext('2d').getImageData(0, 0, 33, 33).data]")
+
+
+def rows(page):
+    """The table's cells, by row and column."""
+    table = page.locator(".ax-table")
+    head = table.locator("thead th").all_inner_texts()[1:]
+    result = {}
+    for row in table.locator("tbody tr").all():
+        result[row.locator("th").inner_text()] = dict(zip(head, row.locator("td").all_inner_texts(), strict=True))
+    return result
+
+
+# ---------------------------------------------------------------- the files
+
+
+@pytest.mark.parametrize("name", explorer.NAMES)
+def test_the_committed_decoder_is_what_the_package_makes(name, tmp_path):
+    path = explorer.export(pretrained.load(name), tmp_path, name)
+    assert path.read_bytes() == (FOLDER / path.name).read_bytes(), "run `make explorer`"
+
+
+@pytest.mark.parametrize("name", explorer.NAMES)
+def test_a_decoder_is_small(name):
+    assert (FOLDER / f"{name}.js").stat().st_size <= 200_000
+    assert (FOLDER / f"{name}.onnx").stat().st_size <= 200_000
+
+
+@pytest.mark.parametrize("name", explorer.NAMES)
+def test_the_committed_onnx_is_torch(name):
+    model, latents = pretrained.load(name), reachable(name).astype(np.float32)
+    path = FOLDER / f"{name}.onnx"
+    (images,) = onnxruntime.InferenceSession(path).run(["images"], {"latents": latents})
+    assert images.shape == (200, 1, 33, 33)
+    assert worst(images, model.decode(latents)) <= 1e-4
+    facts = {entry.key: json.loads(entry.value) for entry in onnx.load(path).metadata_props}
+    assert facts["factors"] == list(model.factors)
+    if model.factors:
+        assert facts["factor_scaling"]["scale"] == model.factor_scaling.scale.tolist()
+
+
+def test_onnx_of_another_model(tmp_path, capfd):
+    model = untrained(factors=("radius", "g1"))
+    path = explorer.to_onnx(model, tmp_path / "new/decoder.onnx")
+    assert path.read_bytes() == explorer.to_onnx(model, tmp_path / "again.onnx").read_bytes()
+    assert "".join(capfd.readouterr()) == ""
+    assert str(ROOT).encode() not in path.read_bytes() and b"site-packages" not in path.read_bytes()
+    latents = np.random.default_rng(0).normal(size=(3, 6)).astype(np.float32)
+    (images,) = onnxruntime.InferenceSession(path).run(None, {"latents": latents})
+    assert worst(images, model.decode(latents)) <= 1e-4
+
+
+def test_folding_changes_no_picture():
+    model = untrained().double()
+    z = torch.randn(5, 6, 1, 1, dtype=torch.float64)
+    with torch.no_grad():
+        x, truth = z, model.decoder(z)
+        for layer in explorer.layers(model.decoder):
+            shape = {key: layer[key] for key in ("stride", "padding", "output_padding")}
+            x = nn.functional.conv_transpose2d(x, layer["weight"], layer["bias"], **shape)
+            x = nn.functional.silu(x) if layer["activation"] == "silu" else x
+    assert torch.allclose(x, truth, rtol=0, atol=1e-12)
+
+
+def test_what_the_script_cannot_draw_is_refused(tmp_path):
+    model = untrained()
+    model.decoder = nn.Sequential(*copy.deepcopy(model.decoder), nn.Sigmoid())
+    with pytest.raises(ValueError, match=r"cannot draw Sigmoid\(\) after none"):
+        explorer.layers(model.decoder)
+    with pytest.raises(ValueError, match=r"cannot draw SiLU\(\) after nothing before it"):
+        explorer.layers(nn.Sequential(nn.SiLU()))
+    with pytest.raises(ValueError, match=r"shows galaxies, images of shape \(1, 33, 33\); got \(1, 32, 32\)"):
+        explorer.export(AuxVAE((1, 32, 32)), tmp_path, "other")
+    assert not list(tmp_path.iterdir())
+
+
+# ---------------------------------------------------------------- what the page computes
+
+
+@pytest.mark.parametrize("name", explorer.NAMES)
+def test_the_pages_pictures_are_torchs(page, name):
+    latents = reachable(name)
+    images = page.evaluate("([name, rows]) => rows.map(z => [...AuxVAE.decode(name, z)])", [name, latents.tolist()])
+    error = worst(images, pretrained.load(name).decode(latents))
+    print(f"{name}: {error:.1e} of each picture's range")
+    assert error <= 1e-3
+
+
+def test_so_are_another_models(page, tmp_path):
+    model = untrained(factors=("radius", "g1"))
+    page.add_script_tag(path=explorer.export(model, tmp_path, "other"))
+    latents = np.random.default_rng(0).normal(size=(20, 6))
+    images = page.evaluate("rows => rows.map(z => [...AuxVAE.decode('other', z)])", latents.tolist())
+    assert worst(images, model.decode(latents)) <= 1e-4
+
+
+def test_the_pages_simulator_is_the_packages(page):
+    factors = np.concatenate(
+        [galaxies.sample(200, seed=3), [[2000, 0.05, 0.6, -0.6, 0.15], [1e5, 1.15, -0.6, 0.6, 0.45]]]
+    )
+    images = page.evaluate("rows => rows.map(u => [...AuxVAE.render(u)])", factors.tolist())
+    truth = galaxies.render(factors)
+    error = np.abs(np.array(images).reshape(truth.shape) - truth.numpy()).max((1, 2, 3)) / truth.numpy().max((1, 2, 3))
+    print(f"simulator: {error.max():.1e} of the peak")
+    assert error.max() <= 2e-4
+
+
+def test_the_pages_measures(page):
+    ys, xs = np.mgrid[-16:17, -16:17] * galaxies.PIXEL
+    for row in explorer.STARTS.values():
+        image = galaxies.render([row], dtype=torch.float64)[0, 0].numpy()
+        found = page.evaluate("image => AuxVAE.measure(image)", image.ravel().tolist())
+        weight = image * np.exp(-0.5 * (xs**2 + ys**2) / 0.8**2)
+        xx, yy, xy = (float((weight * moment).sum()) for moment in (xs * xs, ys * ys, xs * ys))
+        wanted = {"flux": image.sum(), "peak": image.max(), "e1": (xx - yy) / (xx + yy), "e2": 2 * xy / (xx + yy)}
+        assert {key: found[key] for key in wanted} == pytest.approx(wanted, rel=1e-9, abs=1e-9)
+        assert np.sign(np.round([found["e1"], found["e2"]], 6)).tolist() == np.sign(row[2:4]).tolist()
+    for sigma in (0.4, 0.7):  # a Gaussian's half-light radius is sigma sqrt(2 log 2)
+        image = np.exp(-0.5 * (xs**2 + ys**2) / sigma**2)
+        radius = page.evaluate("image => AuxVAE.measure(image).radius", image.ravel().tolist())
+        assert radius == pytest.approx(sigma * np.sqrt(2 * np.log(2)), rel=0.01)
+
+
+def test_a_frame_takes_at_most_16_ms(page):
+    times = page.evaluate("""() => {
+        const { state, draw, load } = AuxVAE.explorer, times = [];
+        load("galaxies-auxvae", 0);
+        for (let i = 0; i < 120; i++) {
+            state.factors.radius = 0.2 + 0.005 * i;
+            state.latents[1] = i / 60 - 1;
+            const start = performance.now();
+            draw();
+            document.querySelector("#ax-difference").getContext("2d").getImageData(0, 0, 1, 1);
+            times.push(performance.now() - start);
+        }
+        return times.sort((a, b) => a - b);
+    }""")
+    print(f"decode, simulate and draw: median {times[60]:.1f} ms, worst {times[-1]:.1f} ms")
+    assert times[60] <= 16
+
+
+# ---------------------------------------------------------------- how it is used
+
+
+def test_sliders_answer_to_the_keyboard(fresh):
+    page, before = fresh, pixels(fresh, "#ax-decoded")
+    page.focus("#ax-slider-0")
+    page.keyboard.press("ArrowRight")
+    settle(page)
+    assert page.inner_text("#ax-slider-0-value") == "55,500 counts"
+    assert page.get_attribute("#ax-slider-0", "aria-valuetext") == "55,500 counts"
+    page.keyboard.press("Home")
+    settle(page)
+    assert "outside the training range" in page.get_attribute("#ax-slider-0", "aria-valuetext")
+    assert "Outside the training range: flux" in page.inner_text("#ax-status")
+    assert pixels(page, "#ax-decoded") != before
+    page.focus("#ax-reset")
+    page.keyboard.press("Enter")
+    settle(page)
+    assert page.inner_text("#ax-slider-0-value") == "55,000 counts"
+    assert pixels(page, "#ax-decoded") == before
+
+
+def test_both_decoders_start_from_the_same_galaxy(fresh):
+    page, truth = fresh, pixels(fresh, "#ax-true")
+    page.focus("#ax-galaxies-auxvae")
+    page.keyboard.press("ArrowRight")
+    settle(page)
+    assert page.locator("#ax-galaxies-betavae").is_checked()
+    assert pixels(page, "#ax-true") == truth
+    assert page.locator(".ax-slider label").all_inner_texts() == [f"z[{j}]" for j in range(10)]
+    page.focus("#ax-slider-4")
+    page.keyboard.press("PageUp")
+    settle(page)
+    assert pixels(page, "#ax-true") == truth, "the start stays while a latent without a name moves"
+    assert page.locator("h2", has_text="Along z[4]").count() == 1
+    page.select_option("#ax-galaxy", label="large and bright")
+    settle(page)
+    assert pixels(page, "#ax-true") != truth
+
+
+@pytest.mark.parametrize("name", explorer.NAMES)
+@pytest.mark.parametrize("start", range(len(explorer.STARTS)))
+def test_each_start_is_drawn_well(page, name, start):
+    page.evaluate("([name, start]) => AuxVAE.explorer.load(name, start)", [name, start])
+    page.evaluate("AuxVAE.explorer.draw()")
+    images = page.evaluate("[AuxVAE.explorer.state.image, AuxVAE.explorer.state.clean].map(x => [...x])")
+    assert worst(images[:1], np.array(images[1:])) <= 0.1
+
+
+def test_everything_has_a_name(fresh):
+    page = fresh
+    for slider in page.locator("#explorer input[type=range]").all():
+        name = slider.get_attribute("id")
+        assert page.locator(f"label[for={name}]").inner_text()
+        assert page.locator(f"output[for={name}]").inner_text() == slider.get_attribute("aria-valuetext")
+    for control in page.locator("#explorer :is(select, input[type=radio])").all():
+        assert page.locator(f"label[for={control.get_attribute('id')}]").inner_text()
+    assert page.locator("#explorer legend").all_inner_texts() == ["Decoder", "Known factors", "Residual latents"]
+    for picture in page.locator("#explorer canvas").all():
+        assert picture.get_attribute("role") == "img" and len(picture.get_attribute("aria-label")) >= 20
+    status = page.locator("#ax-status")
+    assert status.get_attribute("aria-live") == "polite"
+    for words in ("Decoded: flux", "half-light radius", "ellipticity", "True: flux", "Largest difference"):
+        assert words in status.inner_text()
+
+
+def test_focus_is_visible(fresh):
+    fresh.focus("#ax-reset")
+    fresh.keyboard.press("Shift+Tab")
+    fresh.keyboard.press("Tab")
+    assert fresh.evaluate("parseFloat(getComputedStyle(document.activeElement).outlineWidth)") >= 2
+
+
+def test_dark_mode_repaints_the_difference(fresh):
+    page, corner = fresh, {}
+    for theme in ("dark", "light"):
+        page.evaluate(f"document.documentElement.dataset.theme = '{theme}'")
+        settle(page)
+        corner[theme] = sum(pixels(page, "#ax-difference")[:3])
+    assert corner["dark"] < 150 < 600 < corner["light"]
+
+
+# ---------------------------------------------------------------- what the page says
+
+
+def quoted(part):
+    """What the prose quotes of the table: {(row, column): cell} from "`psf` ... peak −4 %, size +1 %"."""
+    found, row = {}, None
+    for name, column, value in re.findall(r"`([a-z0-9\[\]]+)`|\b(flux|size|peak) ([+−]\d+ %)", part):
+        row = name or row
+        if column:
+            found[row, column] = value
+    return found
+
+
+def test_the_numbers_in_the_answers_are_the_pages(page):
+    first, second, third = re.findall(r"<details>.*?</details>", TEXT, flags=re.DOTALL)
+    limits = TEXT[TEXT.index("## What this does not tell you") :]
+    cases = {
+        ("galaxies-auxvae", "small and faint"): quoted(first) | quoted(limits),
+        ("galaxies-betavae", "round, of middling size"): quoted(second),
+        ("galaxies-auxvae", "round, of middling size"): {("z[7]", "flux"): re.search(r"\+\d+ %", third)[0]},
+    }
+    for (name, start), cells in cases.items():
+        page.evaluate("x => AuxVAE.explorer.load(...x)", [name, list(explorer.STARTS).index(start)])
+        settle(page)
+        table = rows(page)
+        assert cells and {(row, column): table[row][column] for row, column in cells} == cells
+    assert len(quoted(first)) == 4 and len(quoted(second)) == 3 and len(quoted(limits)) == 1
+    page.click("#ax-zero")
+    settle(page)
+    assert "Largest difference: 837 counts, 98 % of the true peak. Outside the training range: z[8]" in page.inner_text(
+        "#ax-status"
+    )
+    assert "98 % of the peak" in third
+
+
+def test_galaxies_from_factors_alone_are_as_poor_as_the_page_says():
+    model, factors = pretrained.load("galaxies-auxvae"), galaxies.sample(200, seed=9)
+    truth = galaxies.render(factors)
+    for generator in (None, torch.Generator().manual_seed(0)):
+        difference = (model.generate(factors, generator) - truth).abs().amax((1, 2, 3)) / truth.amax((1, 2, 3))
+        assert difference.median() >= 0.9
+
+
+def test_the_lines_about_onnx_run(monkeypatch, capsys):
+    monkeypatch.chdir(FOLDER)
+    (code,) = re.findall(r"```python\n(.*?)```", TEXT, flags=re.DOTALL)
+    exec(code, {})
+    shape, flux = re.fullmatch(r"(\(.*\)) (\S+)\n", capsys.readouterr().out).groups()
+    assert shape == "(1, 1, 33, 33)" and float(flux) == pytest.approx(54_000, abs=1000)
+
+
+def test_without_a_script_the_page_says_so(browser, html):
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.route(re.compile("^https?:"), lambda route: route.abort())
+    page.goto((html / "book/explorer.html").as_uri())
+    assert "They need JavaScript" in page.inner_text("#explorer")
+    context.close()
