@@ -236,8 +236,8 @@ def mig(z, u, bins=20, levels=10, estimator="bins"):
         levels: Equal-width classes of a continuous factor: 10 rather than 20 since unrelated columns seem to share
             (bins - 1)(levels - 1) / 2n nats, which a perfect code loses.
         estimator: "bins", the plug-in estimate from the table of counts; or "nearest", scikit-learn's estimate by
-            nearest neighbours of an uncut code and the same classes, so that the same entropy normalises it: some
-            two hundred times slower, and noisier, but blind to how the code's scale bends.
+            nearest neighbours of an uncut code and the same classes, so that the same entropy normalises it: about
+            a hundred times slower, and noisier, but blind to how the code's scale bends.
 
     Returns:
         A number, in [0, 1] with "bins"; near 1 for a perfect code, near 0 for noise or for duplicated codes.
@@ -302,7 +302,7 @@ def _nearest(z, factors):
 
 
 class DCI(NamedTuple):
-    """Disentanglement, completeness and informativeness; chapter 7."""
+    """Disentanglement, completeness and informativeness, in that order; read the first two beside the third."""
 
     disentanglement: float
     completeness: float
