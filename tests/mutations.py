@@ -49,6 +49,13 @@ CONVENTIONS = "test_metrics.py::test_the_three_conventions"
 REFERENCES = "test_metrics.py::test_reference_rows_are_the_scores_of_known_answers"
 SCORES = "test_metrics.py::test_scores_equal_independent_implementations"
 NULL = "test_metrics.py::test_expected_null_is_the_mean_of_chance_correlations"
+MIG = "test_metrics.py::test_mig_equals_independent_implementations"
+LEVELS = "test_metrics.py::test_mig_of_a_perfect_code_loses_the_chance_information"
+CONTINUOUS = "test_metrics.py::test_mig_of_continuous_factors"
+IMPORTANCES = "test_metrics.py::test_importances_known_by_hand"
+BOOSTING = "test_metrics.py::test_dci_by_boosting_is_disentanglement_libs"
+CONTROLS = "test_metrics.py::test_dci_controls"
+HELD_OUT = "test_metrics.py::test_informativeness_is_held_out_r2"
 FLOOR = "test_metrics.py::test_noise_scores_the_floor"
 CHECKSUM = "test_properties.py::test_the_checksum_sees_names_dtypes_shapes_bytes_and_text_and_not_the_order"
 SHEAR = "test_properties.py::test_shear_symmetry_turns_by_all_eight"
@@ -169,7 +176,36 @@ TABLE = {  # module: the test of most of its mutations; then formula, old, new, 
         ("lds", "correlations(rng.permutation(z), u)", "correlations(z, u)", FLOOR),
         ("lds", "1 + max(live - 1, 0)", "1 + max(live - 2, 0)", LDS),
         ("lds", "(ceiling - floor) if", "(ceiling + floor) if", LDS),
-        ("sap", "best[-1] - best[-2]", "best[-1] - best[-3]", SCORES),
+        ("sap", "np.mean(best[-1] - best[-2])", "np.mean(best[-1] - best[-3])", SCORES),
+        ("mig", "np.mean((best[-1] - best[-2])", "np.mean((best[-1] - best[-3])", MIG),
+        ("mig", "bins=20", "bins=19", MIG),
+        ("mig", "levels=10", "levels=20", CONTINUOUS),
+        ("mig", "bins - 1).astype(int)", "bins).astype(int)", LEVELS),
+        ("mig", "_entropy(a) + _entropy(b) - _entropy(a *", "_entropy(a) - _entropy(b) + _entropy(a *", MIG),
+        ("mig", "a * (b.max() + 1) + b", "a * b.max() + b", MIG),
+        (
+            "mig",
+            "CLASSES = 64",
+            "CLASSES = 63",
+            "test_metrics.py::test_mig_gives_every_value_a_class_only_if_values_return",
+        ),
+        (
+            "mig",
+            "len(u) // 5",
+            "len(u) // 1",
+            "test_metrics.py::test_mig_gives_every_value_a_class_only_if_values_return",
+        ),
+        ("mig", "varies = z.any(0)", "varies = ~z.any(0)", CONTINUOUS),
+        ("dci", "round(len(z) * 2 / 3)", "round(len(z) * 1 / 300)", CONTROLS),
+        ("dci", "1 - np.mean((fitted", "0 - np.mean((fitted", HELD_OUT),
+        ("dci", "fitted.predict(z[held_out]) - y[held_out]", "fitted.predict(z[train]) - y[train]", CONTROLS),
+        ("dci", "min_samples_leaf=20", "min_samples_leaf=1", CONTROLS),
+        ("dci", "predict(z[held_out]) == y", "predict(z[held_out]) != y", BOOSTING),
+        ("dci", "math.sqrt(2 * math.log(d) / n)", "math.sqrt(200 * math.log(d) / n)", HELD_OUT),
+        ("disentanglement_completeness", "math.log(rows.shape[1])", "math.log(rows.shape[0])", IMPORTANCES),
+        ("disentanglement_completeness", "p = rows[sums > 0] / sums", "p = rows[sums > 0] * sums", IMPORTANCES),
+        ("disentanglement_completeness", "1 - entropy, weights", "1 + entropy, weights", IMPORTANCES),
+        ("disentanglement_completeness", "weights=sums[sums > 0]", "weights=sums[sums > 0] ** 0", IMPORTANCES),
     ],
     "datasets.py": [
         "test_datasets.py",

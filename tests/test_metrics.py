@@ -1,22 +1,38 @@
 """Metrics: independent implementations, references, controls, sample size, refusals."""
 
 import math
+import time
 
 import numpy as np
 import pytest
 from skimage.metrics import structural_similarity
 
-from auxvae_lite.metrics import correlations, expected_null, lds, sap, ssim, ssim_reference, ssim_scores
+from auxvae_lite import metrics
+from auxvae_lite.metrics import (
+    correlations,
+    dci,
+    disentanglement_completeness,
+    expected_null,
+    lds,
+    mig,
+    sap,
+    ssim,
+    ssim_reference,
+    ssim_scores,
+)
 
 # Values of independent public implementations on this fixture (disentanglement-lib 1.5, disent 0.8.0, n = 5000):
-# SAP by R^2 fitted on 3,000 rows and scored on the others, and the mean of max |rho| / sum |rho|.
+# SAP by R^2 fitted on 3,000 rows and scored on the others, the mean of max |rho| / sum |rho|, and MIG with 20 bins,
+# except for the continuous factors, of which both make as many classes as rows and return 0.0. disentanglement-lib's
+# DCI: gradient boosting, factors cut to two classes, rows 0-999 to train and 1000-1499 to test.
 REFERENCE = {
-    "identity": {"sap": 0.9990, "lds": 0.9016},
-    "noisy": {"sap": 0.8002, "lds": 0.8988},
-    "rotated": {"sap": 0.3574, "lds": 0.4181},
-    "random": {"sap": 0.0005, "lds": 0.2530},
+    "identity": {"sap": 0.9990, "lds": 0.9016, "mig": 0.9914, "dci": (1.0, 1.0, 1.0)},
+    "noisy": {"sap": 0.8002, "lds": 0.8988, "mig": 0.3276},
+    "rotated": {"sap": 0.3574, "lds": 0.4181, "mig": 0.1631, "dci": (0.4438, 0.6004, 0.9748)},
+    "random": {"sap": 0.0005, "lds": 0.2530, "mig": 0.0003, "dci": (0.0173, 0.0149, 0.516)},
     "continuous": {"sap": 0.9988, "lds": 0.8937},
 }
+SHARED = 1 - math.log(2) / math.log(10)  # one of ten in two equal parts
 
 
 def fixture(kind, n=5000, seed=0):
@@ -169,7 +185,160 @@ def test_expected_null_is_the_mean_of_chance_correlations(n):
     assert expected_null(10**6) == pytest.approx(math.sqrt(2 / (math.pi * 10**6)), rel=1e-5)
 
 
-@pytest.mark.parametrize("score", [lds, sap])
+@pytest.mark.parametrize("kind", ["identity", "noisy", "rotated", "random"])
+def test_mig_equals_independent_implementations(kind):
+    z, u = fixture(kind)
+    assert mig(z, u) == pytest.approx(REFERENCE[kind]["mig"], abs=1e-4)
+    # What bins cost a perfect code: their chance information. Neighbours have less of it, and more scatter.
+    assert mig(z, u, estimator="nearest") == pytest.approx(REFERENCE[kind]["mig"], abs=5e-3)
+
+
+@pytest.mark.parametrize("estimator", ["bins", "nearest"])
+def test_mig_of_continuous_factors(estimator):
+    z, u = fixture("continuous")
+    noise = np.random.default_rng(1).random((5000, 10))
+    limit = 0.002 if estimator == "bins" else 0.005
+    assert mig(z, u, estimator=estimator) > 0.99
+    assert mig(u, u, estimator=estimator) > 0.99
+    assert mig(noise, u, estimator=estimator) < limit
+    assert mig(np.hstack([u, -u]), u, estimator=estimator) < limit
+    alone = np.hstack([u[:, :1], np.zeros((5000, 2))])  # nothing else, so that there is no chance information
+    assert mig(alone, u[:, :1], estimator=estimator) == pytest.approx(1, abs=5e-3)
+
+
+def test_mig_gives_every_value_a_class_only_if_values_return():
+    rng = np.random.default_rng(0)
+    u = rng.integers(0, 64, (5000, 2)) ** 2.0
+    z = np.hstack([u, rng.random((5000, 2))])
+    relabelled = rng.permutation(64**2)[u.astype(int)]
+    assert mig(z, u, bins=64) == pytest.approx(mig(z, relabelled, bins=64))  # 64 classes, whatever their names
+    assert mig(z, u, bins=64, levels=50) == mig(z, u, bins=64)
+    few = rng.random((60, 2))
+    assert mig(few, few, bins=5, levels=3) > 0.7  # 60 values in 60 rows are continuous, too
+    assert mig(u[:300], u[:300]) == pytest.approx(mig(u[:300] ** 0.5, u[:300]), abs=0.25) != 0
+
+
+@pytest.mark.parametrize("levels", [10, 20])
+def test_mig_of_a_perfect_code_loses_the_chance_information(levels):
+    scores = []
+    for seed in range(10):
+        u, noise = np.random.default_rng(seed).random((2, 2000, 1))
+        scores.append(mig(np.hstack([u, noise]), u, levels=levels))
+    expected = 1 - 19 * (levels - 1) / (2 * 2000 * math.log(levels))
+    assert np.mean(scores) == pytest.approx(expected, abs=4 * np.std(scores) / math.sqrt(10))
+
+
+def test_neighbours_see_through_a_bent_scale_and_equal_bins_do_not():
+    z, u = fixture("continuous")
+    z[:, :5] = np.exp(8 * u)
+    assert mig(z, u) < 0.5
+    assert mig(z, u, estimator="nearest") > 0.98
+
+
+@pytest.mark.parametrize("kind", ["identity", "rotated", "random"])
+def test_dci_by_boosting_is_disentanglement_libs(kind):
+    z, u = fixture(kind)
+    importance, informativeness = metrics._importance(z, u // 5, np.arange(1000), np.arange(1000, 1500), "boosting")
+    found = (*disentanglement_completeness(importance), informativeness.mean())
+    assert found == pytest.approx(REFERENCE[kind]["dci"], abs=0.01)
+
+
+def test_boosting_of_random_rows_scores_the_same():
+    z, u = fixture("rotated")
+    assert dci(z[:1500], u[:1500] // 5, "boosting") == pytest.approx(REFERENCE["rotated"]["dci"], abs=0.06)
+    with pytest.raises(ValueError, match='"boosting" classifies: factor column 0 has 100 values; take "trees"'):
+        dci(z[:100], z[:100, :5], "boosting")
+
+
+def test_importances_known_by_hand():
+    two_each = np.kron(np.eye(5), [1, 1])  # five codes, each serving two of ten factors
+    for importance, known in (
+        (np.diag([1.0, 2.0, 3.0]), (1, 1)),
+        ([[1, 0], [0, 1], [0, 0]], (1, 1)),
+        (two_each, (SHARED, 1)),
+        (two_each.T, (1, SHARED)),
+        (np.ones((4, 3)), (0, 0)),
+        (np.zeros((4, 3)), (0, 0)),
+        ([[3, 1], [0, 4]], ((4 * (1 - 0.8112781245) + 4) / 8, (3 + 5 * (1 - 0.7219280949)) / 8)),
+    ):
+        assert disentanglement_completeness(importance) == pytest.approx(known)
+
+
+@pytest.mark.parametrize("kind", ["identity", "continuous"])
+def test_dci_controls(kind):
+    z, u = fixture(kind, 10000)
+    noise = np.random.default_rng(1).standard_normal((10000, 10))
+    assert min(dci(z, u)) > 0.999
+    assert min(dci(np.hstack([z, np.zeros((10000, 3))]), u)) > 0.999
+    useless = dci(noise, u)
+    assert max(useless[:2]) < 0.01 and -0.02 < useless.informativeness < 0.01
+    duplicated = dci(np.hstack([u, u]), u)
+    assert duplicated == pytest.approx((1, SHARED, 1), abs=0.01)
+    assert dci(np.zeros((10000, 2)), u) == pytest.approx((0, 0, 0), abs=0.02)
+    assert max(dci(*fixture("rotated", 10000))[:2]) < 0.7
+
+
+def test_what_trees_see_and_a_lasso_does_not():
+    z, u = fixture("continuous")
+    cut, square = z.copy(), z.copy()
+    cut[:, 0] = (u[:, 0] + 0.5) % 1  # tells all, but not by a line
+    square[:, 0] = (u[:, 0] - 0.5) ** 2  # tells much, but the mean of u[:, 0] stays 0.5: no regression sees that
+    assert dci(cut, u) == pytest.approx((1, 1, 1), abs=0.01)
+    assert dci(cut, u, "lasso").informativeness == pytest.approx((4 + 0.25) / 5, abs=0.01)
+    assert dci(square, u).informativeness == pytest.approx(4 / 5, abs=0.01)
+    assert mig(square, u) > 4 / 5 + 0.1
+    noise = np.random.default_rng(1).standard_normal(z.shape)
+    assert min(dci(noise, u, "lasso")[:2]) > 0.8 and abs(dci(noise, u, "lasso").informativeness) < 0.01
+    assert dci(np.hstack([u, u]), u, "lasso") == pytest.approx((1, 1, 1), abs=0.01)  # one of each pair is left out
+    assert dci(z, u, "lasso") == pytest.approx((1, 1, 1), abs=0.01)
+
+
+def test_informativeness_is_held_out_r2():
+    z, u = fixture("noisy", 10000)
+    assert dci(z, u, "lasso").informativeness == pytest.approx(0.8, abs=0.01)  # 1 / (1 + 0.5^2)
+    assert dci(z, u).informativeness == pytest.approx(0.8, abs=0.02)
+    assert dci(z, u, seed=1).informativeness != dci(z, u).informativeness == dci(z, u).informativeness
+
+
+def test_signs_scales_order_and_constant_codes_change_no_mig_and_hardly_a_dci():
+    z, u = fixture("rotated", 3000)
+    for changed in (-3 * z + 1, z[:, ::-1], np.hstack([z, np.full((3000, 1), 0.1)])):
+        assert mig(changed, u) == pytest.approx(mig(z, u))
+        assert dci(changed, u) == pytest.approx(dci(z, u), abs=0.05)
+
+
+def test_all_scores_of_ten_thousand_codes_take_three_seconds():
+    rng = np.random.default_rng(0)
+    u = rng.random((10_000, 5))
+    z = u @ rng.standard_normal((5, 10)) + 0.1 * rng.standard_normal((10_000, 10))
+    dci(z[:50], u[:50])  # imports scikit-learn
+    start = time.process_time()
+    correlations(z, u), lds(z, u), sap(z, u), mig(z, u), dci(z, u)
+    seconds = time.process_time() - start
+    print(f"{seconds:.2f} s")
+    assert seconds < 3
+
+
+def test_importances_and_settings_that_mean_nothing_are_refused():
+    z, u = fixture("continuous", 50)
+    with pytest.raises(ValueError, match=r"must have shape \(d, K\), at least 2 by 2; got \(3, 1\)"):
+        disentanglement_completeness([[1], [1], [0]])
+    for wrong in (-0.5, math.nan):
+        with pytest.raises(ValueError, match="numbers of at least 0, got a minimum of"):
+            disentanglement_completeness([[1, wrong], [1, 0]])
+    with pytest.raises(ValueError, match='must be "bins" or "nearest", got'):
+        mig(z, u, estimator="neighbours")
+    with pytest.raises(ValueError, match="must be at least 2, got 1 and 10"):
+        mig(z, u, bins=1)
+    with pytest.raises(ValueError, match='must be "trees", "lasso" or "boosting", got'):
+        dci(z, u, "forest")
+    with pytest.raises(ValueError, match="give at least 2 of each, got 10 and 1"):
+        dci(z, u[:, :1])
+    with pytest.raises(ValueError, match="MIG compares the best two codes"):
+        mig(z[:, :1], u)
+
+
+@pytest.mark.parametrize("score", [lds, sap, mig, dci])
 def test_bad_input_is_named(score):
     z, u = fixture("identity", 50)
     bad = z.copy()

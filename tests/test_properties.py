@@ -13,7 +13,16 @@ import auxvae_lite
 from auxvae_lite import files, results
 from auxvae_lite.datasets import FactorDataset, shear_symmetry
 from auxvae_lite.divergences import aggregate_kl, kl_diag_normal, kl_monte_carlo
-from auxvae_lite.metrics import correlations, expected_null, lds, sap, ssim, ssim_scores
+from auxvae_lite.metrics import (
+    correlations,
+    disentanglement_completeness,
+    expected_null,
+    lds,
+    mig,
+    sap,
+    ssim,
+    ssim_scores,
+)
 from auxvae_lite.models import AuxVAE
 from auxvae_lite.priors import targeted_prior
 from auxvae_lite.regularizers import READINGS, explicitness, inter, intra, pearson, penalties
@@ -384,19 +393,34 @@ def test_lds_sap_and_their_references_are_bounded(case, dead):
     assert score.ceiling == pytest.approx(1 / (1 + (score.live - 1) * expected_null(score.n)))
     assert score.normalised == pytest.approx((score.value - score.floor) / (score.ceiling - score.floor))
     assert (score.live, score.n) == (z.shape[1] - dead, len(z))
-    assert 0 <= sap(z, u) <= 1
+    assert 0 <= sap(z, u) <= 1 and 0 <= mig(z, u) <= 1
 
 
 @stable
 @given(codes(), st.data())
-def test_lds_and_sap_do_not_see_order_sign_unit_or_dead_latents(case, data):
+def test_lds_sap_and_mig_do_not_see_order_sign_unit_or_dead_latents(case, data):
     z, u = case
     order = data.draw(st.permutations(range(z.shape[1])))
     unit = data.draw(st.lists(st.sampled_from([-100.0, -1.0, 0.1, 10.0]), min_size=len(order), max_size=len(order)))
     changed = np.hstack([z[:, order] * unit + 3, np.full((len(z), 1), data.draw(magnitudes))])
     assert lds(changed, u) == pytest.approx(lds(z, u))
     assert sap(changed, u) == pytest.approx(sap(z, u))
+    assert mig(changed, u) == pytest.approx(mig(z, u))
     assert lds(changed, 7 - u * data.draw(magnitudes)) == pytest.approx(lds(z, u))
+
+
+@stable
+@given(seeds, st.integers(2, 12), st.integers(2, 12), magnitudes, st.integers(1, 3))
+def test_importances_do_not_see_unit_order_or_dead_codes_and_turned_over_change_names(seed, d, K, unit, dead):
+    rng = np.random.default_rng(seed)
+    importance = rng.random((d, K)) ** 8  # some nearly 0, as where codes serve few factors
+    importance[:, 0] *= rng.random(d) < 0.5
+    D, C = disentanglement_completeness(importance)
+    assert -1e-12 <= D <= 1 and -1e-12 <= C <= 1
+    assert disentanglement_completeness(unit * importance[::-1, ::-1]) == pytest.approx((D, C))
+    assert disentanglement_completeness(importance.T) == (C, D)
+    more = disentanglement_completeness(np.vstack([importance, np.zeros((dead, K))]))
+    assert more == pytest.approx((D, 1 - (1 - C) * np.log(d) / np.log(d + dead)))
 
 
 @stable

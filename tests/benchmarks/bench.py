@@ -378,9 +378,14 @@ def scores(quick, _):
     """Seconds of all scores of codes."""
     z, u = (a.detach().numpy() for a in codes(500 if quick else 10_000))
     spent = median(
-        seconds(lambda: (metrics.lds(z, u), metrics.sap(z, u), metrics.correlations(z, u))) for _ in range(3)
+        seconds(
+            lambda: [
+                score(z, u) for score in (metrics.correlations, metrics.lds, metrics.sap, metrics.mig, metrics.dci)
+            ]
+        )
+        for _ in range(3)
     )
-    yield Row("LDS, SAP and correlations", "s", spent, "<= 3", f"{len(z):,} rows, 10 codes, 5 factors")
+    yield Row("LDS, SAP, MIG, DCI and correlations", "s", spent, "<= 3", f"{len(z):,} rows, 10 codes, 5 factors")
 
 
 SECTIONS = {one.__name__: one for one in (throughput, quality, penalties, renderer, growth, first, flops, scores)}
