@@ -24,14 +24,14 @@ def targeted_prior(u, latent_dim, variance):
     Arguments:
         u: Scaled factors, shape (B, K); K = 0 gives the standard normal prior of a VAE.
         latent_dim: Number of latents d, at least K. With d = K there is no z_recon.
-        variance: Prior variance of z_aux, above 0. In the paper it is 1/n, with n the number
+        variance: Prior variance of z_aux, above 0. In the paper it is 1/n, n the number
             of training images.
 
     Returns:
         `Prior` with mean (B, d) and std (d,).
 
     Raises:
-        ValueError: for fewer latents than factors, and for a variance that is not above 0.
+        ValueError: for fewer latents than factors, and for a variance not above 0.
 
     Example:
         >>> u = torch.tensor([[0.5, -1.0]])
