@@ -133,7 +133,8 @@ class FactorDataset:
 def shear_symmetry(x, u, names, generator):
     """A random mirror symmetry of sheared galaxies for each image.
 
-    Transposing an image turns g1 into -g1; a left-right or an up-down mirror turns g2 into -g2. The other factors stay.
+    Transposing an image turns g1 into -g1; a left-right or an up-down mirror turns g2
+    into -g2. The other factors stay.
 
     Arguments:
         x: Images, shape (B, C, H, W) with H = W.
@@ -145,13 +146,20 @@ def shear_symmetry(x, u, names, generator):
         Transformed x and u.
 
     References:
-        The symmetries of the simulator's equation under an exchange or a reversal of axes; chapter 1.
+        The simulator's equation when axes are exchanged or reversed; chapter 1.
     """
     transpose, mirror, flip = torch.randint(2, (3, len(x)), generator=generator).bool()
-    for turn, turned in ((transpose, lambda x: x.mT), (mirror, lambda x: x.flip(3)), (flip, lambda x: x.flip(2))):
+    for turn, turned in (
+        (transpose, lambda x: x.mT),
+        (mirror, lambda x: x.flip(3)),
+        (flip, lambda x: x.flip(2)),
+    ):
         x = torch.where(turn[:, None, None, None], turned(x), x)
     turns = {"g1": transpose, "g2": mirror ^ flip}
-    signs = [1 - 2 * turns[name].to(u.dtype) if name in turns else torch.ones_like(u[:, 0]) for name in names]
+    signs = [
+        1 - 2 * turns[name].to(u.dtype) if name in turns else torch.ones_like(u[:, 0])
+        for name in names
+    ]  # fmt: skip
     return x, u * torch.stack(signs, dim=1) if names else u
 
 

@@ -125,10 +125,10 @@ def add_noise(clean, seed, constant=False):
     """Poisson counts around `clean`, each image with a seed of its own.
 
     Arguments:
-        clean: Expected counts, shape (n, ...); values below 0 (rounding of the renderer) count as 0.
+        clean: Expected counts, shape (n, ...); the renderer's values below 0 count as 0.
         seed: Image i draws from the stream (seed, i), whatever n is.
-        constant: Give every image the same stream, as the authors' code does; the noise is then a deterministic
-            function of the factors (chapter 1).
+        constant: Give every image the same stream, as the authors' code does; the noise
+            is then a deterministic function of the factors (chapter 1).
 
     Returns:
         float32 array of the shape of `clean`; whole numbers.
@@ -190,29 +190,36 @@ def _check_factors(factors):
 class _Basis:
     """Cosines and sines that carry a quarter of the k-plane to the pixel centres.
 
-    The transform is real and even, I(-k) = I(k), so the quadrant k_x, k_y >= 0 holds all: the sum over the plane of
-    I(k) cos(k.x) is the sum over the quadrant of (I(kx, ky) + I(kx, -ky)) cos cos - (I(kx, ky) - I(kx, -ky)) sin sin.
+    The transform is real and even, I(-k) = I(k), so the quadrant k_x, k_y >= 0 holds all:
+    the sum over the plane of I(k) cos(k.x) is the sum over the quadrant of
+    (I(kx, ky) + I(kx, -ky)) cos cos - (I(kx, ky) - I(kx, -ky)) sin sin.
     """
 
     def __init__(self, period, cutoff, dtype):
         m = torch.arange(int(period * cutoff / 2) + 1, dtype=torch.float64)
         k = 2 * math.pi * m / (period * PIXEL)  # rad/arcsec
         x = PIXEL * (torch.arange(SIZE, dtype=torch.float64) - SIZE // 2)
-        pixel = torch.sinc(k * PIXEL / (2 * math.pi)) / period  # the pixel's transform, and the sum's 1/period
+        # the pixel's transform, and the sum's 1/period
+        pixel = torch.sinc(k * PIXEL / (2 * math.pi)) / period
         pixel[1:] *= 2  # k and -k
         self.cos = (torch.cos(x[:, None] * k) * pixel).to(dtype)  # (33, M)
         self.sin = (torch.sin(x[:, None] * k) * pixel).to(dtype)
         self.k = k.to(dtype)
 
     def draw(self, factors):
-        flux, radius, g1, g2, psf = (column[:, None, None] for column in factors.unbind(1))  # (n, 1, 1) each
+        columns = (column[:, None, None] for column in factors.unbind(1))
+        flux, radius, g1, g2, psf = columns  # (n, 1, 1) each
         ky, kx = self.k[:, None], self.k
         norm = radius**2 / (1 - g1**2 - g2**2)
-        along = 1 + norm * ((1 + g1) ** 2 + g2**2) * kx**2 + norm * ((1 - g1) ** 2 + g2**2) * ky**2
-        across = 4 * norm * g2 * kx * ky  # 1 + r0^2 |Sk|^2 = along + across, or along - across where kx ky < 0
+        # 1 + r0^2 |Sk|^2 = along + across, or along - across where kx ky < 0
+        along = 1 + norm * ((1 + g1) ** 2 + g2**2) * kx**2
+        along = along + norm * ((1 - g1) ** 2 + g2**2) * ky**2
+        across = 4 * norm * g2 * kx * ky
         plus, minus = (along + across).rsqrt(), (along - across).rsqrt()
-        plus, minus = plus * plus * plus, minus * minus * minus  # the power -3/2, faster than pow
-        blur = torch.exp(-0.5 * (psf / FWHM_PER_SIGMA * self.k) ** 2)  # (n, 1, M); a Gaussian is a product over x and y
+        # the power -3/2, faster than pow
+        plus, minus = plus * plus * plus, minus * minus * minus
+        # (n, 1, M); a Gaussian is a product over x and y
+        blur = torch.exp(-0.5 * (psf / FWHM_PER_SIGMA * self.k) ** 2)
         cos, sin = blur * self.cos, blur * self.sin  # (n, 33, M)
         even = cos @ (plus + minus) @ (0.5 * flux * cos).mT
         odd = sin @ (plus - minus) @ (0.5 * flux * sin).mT
