@@ -347,7 +347,8 @@ for name in "galaxies-headline", "galaxies-threads", "galaxies-recipe":
 #
 # *Inter, $\lambda_2$, carries the LDS.* Without it the guided latents are as good as before, `psf` even a little better,
 # and the pictures too; but the free latents copy the factors, and LDS falls by more than half. Nothing else in the loss
-# forbids a copy.
+# forbids a copy. (What no correlation sees it lets through: [chapter 4](04_regularizers.ipynb) reads the factors from the
+# free latents all the same.)
 #
 # *The tight prior carries the alignment.* With variance 1 in place of $1/n$ a guided latent may drift from its factor at
 # little cost. `psf`, about which the image says least, is lost altogether, and in one seed `flux` as well.
@@ -516,7 +517,7 @@ check("Aux-VAE, here", between(0.9995), 0.998, tol=1e-3)
 # - The loss has three units: nats (R, KL), correlations (penalties), and the number of pixels that relates them.
 # - Train with `fit(Config(...), data)`; the arrays may be your own; with `checkpoint=` the run can be stopped and resumed.
 # - No score without its floor, its ceiling, its number of rows and its spread over seeds.
-# - The tight prior aligns the latents; $\lambda_2$ keeps the free ones from copying, and carries the LDS.
+# - The tight prior aligns the latents; $\lambda_2$ removes the straight copies in the free ones, and carries the LDS.
 #
 # ## Further reading
 #
