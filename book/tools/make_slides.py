@@ -56,10 +56,9 @@ def page(notebook):
 def slides(notebook):
     """Pairs of a slide's Markdown and its notes."""
     parts = template.sections(notebook)
-    text = template.opening(notebook)
-    paragraphs = [p for p in text.split("\n\n") if not p.startswith(("#", "[", "**", "-"))]
-    goals = text.partition(template.OBJECTIVES)[2].strip().split("\n\n")[0]
-    yield f"# {template.title(notebook)}\n\n{paragraphs[0]}\n\n{template.OBJECTIVES}\n\n{goals}", teacher(notebook)
+    before, _, after = template.opening(notebook).partition(template.OBJECTIVES)
+    sentence, goals = before.strip().split("\n\n")[-1], after.strip().split("\n\n")[0]
+    yield f"# {template.title(notebook)}\n\n{sentence}\n\n{template.OBJECTIVES}\n\n{goals}", teacher(notebook)
     waiting = None  # a slide, and the room that it has for another short section
     for title, pieces in parts[1:]:
         if title == "Predict first":
@@ -149,7 +148,7 @@ def items(pieces, checks):
                     text, tall = f"{lead}\n\n{equation}".strip(), 100 + 60 * equation.count(r"\\") + height(lead)
             elif block.startswith("|"):
                 if not block.startswith("| symbol"):
-                    text, tall = block, 46 * block.count("\n")
+                    text, tall = block, sum(46 * (1 + len(plain(row)) // 90) for row in block.splitlines()[1:])
             elif template.ITEM.match(block):
                 short = [f"- {sentences(item)[0]}" for item in template.ITEM.split(block)[1:]]
                 text, tall = "\n".join(short), sum(height(item) for item in short)
@@ -186,8 +185,12 @@ def blocks_of(text):
 
 def height(text):
     """Pixels that a paragraph takes."""
-    seen = re.sub(r"\]\(.*?\)|\\[a-zA-Z]+|[\\{}$]", "", text)  # without addresses and LaTeX's commands
-    return 14 + 41 * (1 + len(seen) // 76) if text else 0
+    return 14 + 41 * (1 + len(plain(text)) // 76) if text else 0
+
+
+def plain(text):
+    """A text without addresses and LaTeX's commands."""
+    return re.sub(r"\]\(.*?\)|\\[a-zA-Z]+|[\\{}$]", "", text)
 
 
 def outputs(cell, following, checks):
