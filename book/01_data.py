@@ -164,9 +164,11 @@ else:
 # coordinates, with $\varphi$ the angle between $\boldsymbol\theta$ and $\mathbf k$ and $a = 1/r_0$,
 #
 # $$
-# \tilde I(\mathbf k) = \frac{F a^2}{2\pi} \int_0^{2\pi}\! d\varphi \int_0^\infty\! \theta\, e^{-(a + i k \cos\varphi)\,\theta}\,
-# d\theta = -F a^2\, \frac{d}{da}\, J(a), \qquad
-# J(a) = \frac{1}{2\pi} \int_0^{2\pi}\! d\varphi \int_0^\infty\! e^{-(a + i k \cos\varphi)\,\theta}\, d\theta, \tag{1.2}
+# \begin{aligned}
+# \tilde I(\mathbf k) &= \frac{F a^2}{2\pi} \int_0^{2\pi}\! d\varphi \int_0^\infty\! \theta\,
+# e^{-(a + i k \cos\varphi)\,\theta}\, d\theta = -F a^2\, J'(a), \cr
+# J(a) &= \frac{1}{2\pi} \int_0^{2\pi}\! d\varphi \int_0^\infty\! e^{-(a + i k \cos\varphi)\,\theta}\, d\theta,
+# \end{aligned} \tag{1.2}
 # $$
 #
 # since a derivative with respect to $a$ brings down the factor $-\theta$. (Books write the average over the angle
@@ -176,9 +178,11 @@ else:
 # \tan\varphi$, so $\cos^2\varphi = 1/(1+t^2)$ and $d\varphi = dt/(1+t^2)$,
 #
 # $$
-# J(a) = \frac{2}{\pi} \int_0^{\pi/2} \frac{a\, d\varphi}{a^2 + k^2 \cos^2\varphi}
-# = \frac{2}{\pi} \int_0^\infty \frac{a\, dt}{a^2 + k^2 + a^2 t^2}
-# = \frac{2}{\pi} \cdot \frac{\pi}{2}\, \frac{1}{\sqrt{a^2 + k^2}} = \frac{1}{\sqrt{a^2 + k^2}}, \tag{1.3}
+# \begin{aligned}
+# J(a) &= \frac{2}{\pi} \int_0^{\pi/2} \frac{a\, d\varphi}{a^2 + k^2 \cos^2\varphi}
+# = \frac{2}{\pi} \int_0^\infty \frac{a\, dt}{a^2 + k^2 + a^2 t^2} \cr
+# &= \frac{2}{\pi} \cdot \frac{\pi}{2}\, \frac{1}{\sqrt{a^2 + k^2}} = \frac{1}{\sqrt{a^2 + k^2}},
+# \end{aligned} \tag{1.3}
 # $$
 #
 # by $\int_0^\infty dt/(b^2 + a^2 t^2) = \pi/(2ab)$. Then $-J'(a) = a\,(a^2 + k^2)^{-3/2}$, and with $a = 1/r_0$
@@ -191,8 +195,11 @@ else:
 # \boldsymbol\theta'$, with
 #
 # $$
-# S = \frac{1}{\sqrt{1 - g^2}} \begin{pmatrix} 1 + g_1 & g_2 \\ g_2 & 1 - g_1 \end{pmatrix},
-# \qquad g^2 = g_1^2 + g_2^2, \qquad \det S = \frac{(1 - g_1^2) - g_2^2}{1 - g^2} = 1. \tag{1.5}
+# \begin{aligned}
+# S &= \frac{1}{\sqrt{1 - g^2}} \begin{pmatrix} 1 + g_1 & g_2 \cr g_2 & 1 - g_1 \end{pmatrix},
+# \qquad g^2 = g_1^2 + g_2^2, \cr
+# \det S &= \frac{(1 + g_1)(1 - g_1) - g_2^2}{1 - g^2} = 1.
+# \end{aligned} \tag{1.5}
 # $$
 #
 # The square root is there for the determinant: areas stay, so flux stays. The eigenvalues are
@@ -233,9 +240,11 @@ else:
 # one box is the integral of one galaxy over the plane, so its coefficients are $\tilde\lambda(\mathbf k)/L^2$:
 #
 # $$
+# \begin{aligned}
 # \sum_{\mathbf m} \lambda(\boldsymbol\theta + L\mathbf m) = \frac{p^2}{L^2} \sum_{\mathbf k}
-# F\,\bigl(1 + r_0^2\, |S\mathbf k|^2\bigr)^{-3/2}\; e^{-\sigma^2 |\mathbf k|^2/2}\;
-# \operatorname{sinc}\frac{k_x p}{2}\, \operatorname{sinc}\frac{k_y p}{2}\; e^{i\mathbf k\cdot\boldsymbol\theta}. \tag{1.9}
+# &F\,\bigl(1 + r_0^2\, |S\mathbf k|^2\bigr)^{-3/2}\; e^{-\sigma^2 |\mathbf k|^2/2} \cr
+# &\times \operatorname{sinc}\frac{k_x p}{2}\, \operatorname{sinc}\frac{k_y p}{2}\; e^{i\mathbf k\cdot\boldsymbol\theta}.
+# \end{aligned} \tag{1.9}
 # $$
 #
 # Two errors remain, and each has its knob. `period` $= L/p$: the copies leak into the stamp, by about $e^{-L/r_0}$
@@ -270,7 +279,7 @@ for period, cutoff in ((96, 1.0), (96, 2.0), (192, 3.0)):
 # two products of small matrices per image. In the code $|S\mathbf k|^2$ is written out, from
 #
 # $$
-# S^2 = \frac{1}{1 - g^2} \begin{pmatrix} (1+g_1)^2 + g_2^2 & 2 g_2 \\ 2 g_2 & (1-g_1)^2 + g_2^2 \end{pmatrix}. \tag{1.11}
+# S^2 = \frac{1}{1 - g^2} \begin{pmatrix} (1+g_1)^2 + g_2^2 & 2 g_2 \cr 2 g_2 & (1-g_1)^2 + g_2^2 \end{pmatrix}. \tag{1.11}
 # $$
 
 # %%
@@ -393,6 +402,7 @@ for color, radius in (("C0", 0.2), ("C1", 0.4), ("C2", 0.6)):
     right.plot(widths, seen, "osD"[int(color[1])], color=color, label=f"radius {radius}")
 right.axhline(0.2, color="grey", linestyle=":", label="true shear")
 right.set(xlabel="psf (arcsec)", ylabel="measured shear g1", ylim=(0.12, 0.205))
+left.legend(fontsize=8)
 right.legend(fontsize=8, ncols=2)
 figure.tight_layout()
 plt.show()
@@ -465,21 +475,23 @@ def seen_twice(flux, radius):
     return sharp, soft, (sharp - soft) / spread, (rng.poisson(sharp) - sharp) / spread
 
 
-# %% mystnb={"image": {"alt": "Two rows of four pictures. Small bright galaxy: two sharp dots, a difference with a clear core and ring, up to 75 noise standard deviations, far above the photon noise. Large faint galaxy: two equal smudges, a difference below one standard deviation, drowned in the noise beside it."}}
-figure, axes = plt.subplots(2, 4, figsize=(8.4, 3.6))
 titles = ("psf 0.2 (counts)", "psf 0.4 (counts)", "difference (sd)", "noise (sd)")
-for line, galaxy_seen in zip(axes, ((1e5, 0.1), (1e4, 1.0)), strict=True):
-    pictures = seen_twice(*galaxy_seen)
-    bright, top = pictures[0].max(), max(3, np.abs(pictures[2]).max())
-    for axis, title, picture in zip(line, titles, pictures, strict=True):
-        counts = {"vmin": 0, "vmax": bright}
-        sds = {"vmin": -top, "vmax": top, "cmap": "RdBu_r"}
-        shown = axis.imshow(picture, **view, **(counts if "counts" in title else sds))
+rows = (("small, bright", 1e5, 0.1), ("large, faint", 1e4, 1.0))
+
+# %% mystnb={"image": {"alt": "Two rows of four pictures. Small bright galaxy: two sharp dots, a difference with a clear core and ring, up to 75 noise standard deviations, far above the photon noise. Large faint galaxy: two equal smudges, a difference below one standard deviation, drowned in the noise beside it."}}
+figure, axes = plt.subplots(2, 4, figsize=(9, 3.9))
+for line, (name, flux, radius) in zip(axes, rows, strict=True):
+    pictures = seen_twice(flux, radius)
+    most = max(3, np.abs(pictures[2]).max())
+    styles = 2 * [{"vmin": 0, "vmax": pictures[0].max()}]
+    styles += 2 * [{"vmin": -most, "vmax": most, "cmap": "RdBu_r"}]
+    for axis, title, picture, style in zip(line, titles, pictures, styles, strict=True):
+        shown = axis.imshow(picture, **view, **style)
         figure.colorbar(shown, ax=axis, fraction=0.046)
         axis.set_title(title, fontsize=8)
         axis.set(xticks=[], yticks=[])
-axes[0, 0].set_ylabel("small, bright")
-axes[1, 0].set_ylabel("large, faint")
+    line[0].set_ylabel(name)
+figure.tight_layout(pad=0.4)
 plt.show()
 
 # %%
@@ -510,9 +522,12 @@ show_source(Scaling._curve)
 # signal. A small noise $\sqrt\lambda$ becomes
 #
 # $$
+# \begin{aligned}
 # \operatorname{sd} f(N) \approx f'(\lambda)\, \sqrt{\lambda}: \qquad
-# \sqrt\lambda \;\; (f = x), \qquad \frac{1}{\ln 10\,\sqrt\lambda} \;\; (\log_{10}), \qquad
-# \sqrt{\frac{\lambda}{\lambda^2 + a^2}} \;\; (\operatorname{asinh}(x/a)). \tag{1.16}
+# &\sqrt\lambda && \text{for } f(x) = x, \cr
+# &\frac{1}{\ln 10\,\sqrt\lambda} && \text{for } \log_{10} x, \cr
+# &\sqrt{\frac{\lambda}{\lambda^2 + a^2}} && \text{for } \operatorname{asinh}(x/a).
+# \end{aligned} \tag{1.16}
 # $$
 #
 # The first grows without end, so bright pixels rule. The second grows where $\lambda$ falls, so faint pixels rule, and
@@ -593,8 +608,8 @@ for name, part in (("training", train), ("test", test)):
 #
 # $$
 # S' = M S M: \qquad
-# M = \begin{pmatrix} 0 & 1 \\ 1 & 0 \end{pmatrix} \Rightarrow g_1 \to -g_1, \qquad
-# M = \begin{pmatrix} -1 & 0 \\ 0 & 1 \end{pmatrix} \Rightarrow g_2 \to -g_2. \tag{1.17}
+# M = \begin{pmatrix} 0 & 1 \cr 1 & 0 \end{pmatrix} \Rightarrow g_1 \to -g_1, \qquad
+# M = \begin{pmatrix} -1 & 0 \cr 0 & 1 \end{pmatrix} \Rightarrow g_2 \to -g_2. \tag{1.17}
 # $$
 #
 # Blur and pixel have the same symmetry, and Poisson noise is independent from pixel to pixel. So a transposed or

@@ -139,9 +139,12 @@ print("a uniform:   0.50     0.083")
 # factors, with a small variance $s^2$ ($= 1/n$), the others expect noise,
 #
 # $$
-# p(z \mid u) = \prod_{j \le K} \mathcal N(z_j;\, u_j,\, s^2)\;\prod_{j > K} \mathcal N(z_j;\, 0,\, 1)
-# = \mathcal N(z;\, m(u), \Sigma), \qquad m = \begin{pmatrix} u \\ 0 \end{pmatrix}, \quad
-# \Sigma = \begin{pmatrix} s^2 I & 0 \\ 0 & I \end{pmatrix}. \tag{2.4}
+# \begin{aligned}
+# p(z \mid u) &= \prod_{j \le K} \mathcal N(z_j;\, u_j,\, s^2)\;\prod_{j > K} \mathcal N(z_j;\, 0,\, 1)
+# = \mathcal N(z;\, m(u), \Sigma), \cr
+# m &= \begin{pmatrix} u \cr 0 \end{pmatrix}, \qquad
+# \Sigma = \begin{pmatrix} s^2 I & 0 \cr 0 & I \end{pmatrix}.
+# \end{aligned} \tag{2.4}
 # $$
 #
 # Which renamings are left? A linear one, $z' = T z$, turns the prior into $\mathcal N(T m(u),\, T \Sigma T^\top)$. To
@@ -149,15 +152,15 @@ print("a uniform:   0.50     0.083")
 # $z_\mathrm{aux}$ and $z_\mathrm{recon}$. If the factors vary in all $K$ directions, the mean requires
 #
 # $$
-# T \begin{pmatrix} u \\ 0 \end{pmatrix} = \begin{pmatrix} u \\ 0 \end{pmatrix} \text{ for all } u
-# \quad\Rightarrow\quad T = \begin{pmatrix} I & B \\ 0 & C \end{pmatrix}, \tag{2.5}
+# T \begin{pmatrix} u \cr 0 \end{pmatrix} = \begin{pmatrix} u \cr 0 \end{pmatrix} \text{ for all } u
+# \quad\Rightarrow\quad T = \begin{pmatrix} I & B \cr 0 & C \end{pmatrix}, \tag{2.5}
 # $$
 #
 # and then the covariance requires
 #
 # $$
-# T \Sigma T^\top = \begin{pmatrix} s^2 I + B B^\top & B C^\top \\ C B^\top & C C^\top \end{pmatrix}
-# = \begin{pmatrix} s^2 I & 0 \\ 0 & I \end{pmatrix}
+# T \Sigma T^\top = \begin{pmatrix} s^2 I + B B^\top & B C^\top \cr C B^\top & C C^\top \end{pmatrix}
+# = \begin{pmatrix} s^2 I & 0 \cr 0 & I \end{pmatrix}
 # \quad\Rightarrow\quad B = 0, \quad C C^\top = I. \tag{2.6}
 # $$
 #
@@ -268,9 +271,11 @@ print(f"N(u, 1/n): highest minus lowest {np.ptp(told):.1f} nats per image")
 # $z$,
 #
 # $$
-# p(z \mid y) \propto \exp\Bigl(-\tfrac12 \sum_i (y_i - z)^2\Bigr)
-# = \exp\Bigl(-\tfrac n2 (z - \bar y)^2 - \tfrac12 \sum_i (y_i - \bar y)^2\Bigr)
-# \;\Rightarrow\; z \mid y \sim \mathcal N(\bar y,\, 1/n), \tag{2.8}
+# \begin{aligned}
+# p(z \mid y) &\propto \exp\Bigl(-\tfrac12 \sum_i (y_i - z)^2\Bigr)
+# = \exp\Bigl(-\tfrac n2 (z - \bar y)^2 - \tfrac12 \sum_i (y_i - \bar y)^2\Bigr) \cr
+# &\Rightarrow\; z \mid y \sim \mathcal N(\bar y,\, 1/n),
+# \end{aligned} \tag{2.8}
 # $$
 #
 # because $\sum_i (y_i - z)^2 = \sum_i (y_i - \bar y)^2 + n (\bar y - z)^2$, the mixed terms adding to zero. So
@@ -347,17 +352,22 @@ check("variance of z_recon", z[:, 2].var(), 1.0, tol=0.02)
 # $\sigma_j^2$, the decoder $\hat x = W z$, and the mean loss per image is, with pixel noise of variance 1,
 #
 # $$
-# L = \tfrac12\, \mathbb E |x - W M x|^2 + \tfrac12 \sum_j |w_j|^2 \sigma_j^2 + \tfrac\beta2 \sum_j \Bigl(
-# \frac{\sigma_j^2}{s_j^2} - 1 - \log \frac{\sigma_j^2}{s_j^2} + \frac{\mathbb E (\mu_j - m_j)^2}{s_j^2} \Bigr). \tag{2.11}
+# \begin{aligned}
+# L = {} &\tfrac12\, \mathbb E |x - W M x|^2 + \tfrac12 \sum_j |w_j|^2 \sigma_j^2 \cr
+# &+ \tfrac\beta2 \sum_j \Bigl( \frac{\sigma_j^2}{s_j^2} - 1 - \log \frac{\sigma_j^2}{s_j^2}
+# + \frac{\mathbb E (\mu_j - m_j)^2}{s_j^2} \Bigr).
+# \end{aligned} \tag{2.11}
 # $$
 #
 # With $D = \operatorname{diag}(\beta/s_j^2)$ and $\hat M = \mathbb E[m\,x^\top]\, \mathbb E[x x^\top]^{-1}$, the best
 # linear guess of the prior mean, each of three derivatives vanishes at a formula:
 #
 # $$
-# M = (W^\top W + D)^{-1} (W^\top + D \hat M), \quad
-# \sigma_j^2 = \frac{\beta}{|w_j|^2 + \beta/s_j^2}, \quad
-# W = \mathbb E[x \mu^\top] \bigl( \mathbb E[\mu\mu^\top] + \operatorname{diag}\sigma^2 \bigr)^{-1}. \tag{2.12}
+# \begin{aligned}
+# M &= (W^\top W + D)^{-1} (W^\top + D \hat M), \qquad
+# \sigma_j^2 = \frac{\beta}{|w_j|^2 + \beta/s_j^2}, \cr
+# W &= \mathbb E[x \mu^\top] \bigl( \mathbb E[\mu\mu^\top] + \operatorname{diag}\sigma^2 \bigr)^{-1}.
+# \end{aligned} \tag{2.12}
 # $$
 #
 # The first is (2.10) with matrices. Repeating the three lowers $L$ in each round. The world has two known factors and
@@ -500,7 +510,7 @@ for axis, sweep in ((left, sweeps), (right, counts)):
 left.set(xlabel="prior variance, all images", ylabel="correlation with the factor")
 left.invert_xaxis()
 right.set(xlabel="training images n, prior variance 1/n")
-right.legend()
+right.legend(loc="center left")
 plt.show()
 
 # %% [markdown]
