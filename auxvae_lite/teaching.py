@@ -22,7 +22,7 @@ def check(name, value, reference, tol):
         >>> check("pi", 3.1416, 3.14159, tol=1e-4)
         pi: inside 3.14159 +- 0.0001
     """
-    value = float(value)
+    value = float(value.detach() if hasattr(value, "detach") else value)
     if not math.isfinite(value) or abs(value - reference) > tol:
         raise AssertionError(f"{name}: {value:g} is outside {reference:g} +- {tol:g}")
     print(f"{name}: inside {reference:g} +- {tol:g}")

@@ -162,7 +162,7 @@ def fit(config, data, validation=None, model_class=AuxVAE, terms=terms, checkpoi
 
     Raises:
         ValueError: for a factor that the data lack or that is constant, fewer latents than factors, fewer than two
-            training rows, or a checkpoint that is damaged or belongs to another configuration or other data.
+            training rows, symmetries that the images do not have, or a checkpoint that is damaged or belongs to another configuration or other data.
         FloatingPointError: when a term stops being finite, naming epoch, batch and term; the checkpoint stays as it
             was after the last whole epoch.
     """
@@ -209,6 +209,9 @@ def _check_trainable(config, data, validation, names):
     for name, column in zip(names, data.columns(names).T, strict=True):
         if np.ptp(column) == 0:
             raise ValueError(f"factor {name!r} is constant ({column[0]:g}) and cannot guide a latent: leave it out")
+    H, W = data.images.shape[2:]
+    if config.augment == "shear" and H != W:
+        raise ValueError(f"augment='shear' exchanges the axes and needs square images, got {H} x {W}: use 'none'")
     if config.keep == "best" and validation is None:
         raise ValueError("keep='best' needs validation rows to choose by: fit(config, data, validation)")
 

@@ -1,6 +1,7 @@
 """What chapters check with."""
 
 import pytest
+import torch
 
 from auxvae_lite.teaching import check, show_source
 
@@ -23,3 +24,7 @@ def test_check_raises_outside(value):
 
 def test_show_source_shows_the_source():
     assert show_source(check).data.startswith("```python\ndef check(name, value, reference, tol):")
+
+
+def test_check_takes_tensors_that_train():
+    check("KL", torch.tensor(2.5, requires_grad=True), 2.5, tol=0)

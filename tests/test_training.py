@@ -270,3 +270,9 @@ def test_the_model_remembers_how_it_was_trained(tmp_path):
     assert read.provenance["config"]["epochs"] == 2
     assert read.provenance["prior_variance"] == 1 / 96
     assert evaluate(read, data) == evaluate(model, data)
+
+
+def test_symmetries_of_a_square_are_refused_for_other_images():
+    data = FactorDataset(np.random.default_rng(0).random((8, 1, 16, 20)), np.random.default_rng(1).random((8, 2)))
+    with pytest.raises(ValueError, match="needs square images, got 16 x 20: use 'none'"):
+        fit(Config(**TINY | {"augment": "shear"}), data)
