@@ -162,7 +162,8 @@ def fit(config, data, validation=None, model_class=AuxVAE, terms=terms, checkpoi
 
     Raises:
         ValueError: for a factor that the data lack or that is constant, fewer latents than factors, fewer than two
-            training rows, symmetries that the images do not have, or a checkpoint that is damaged or belongs to another configuration or other data.
+            training rows, symmetries that the images do not have, or a checkpoint that is damaged or belongs to
+            another configuration or other data.
         FloatingPointError: when a term stops being finite, naming epoch, batch and term; the checkpoint stays as it
             was after the last whole epoch.
     """
