@@ -176,9 +176,9 @@ for name, model in models.items():
     found = metrics.ssim_scores(data.images, x_hat, data.clean)
     for convention, score in found.items():
         rows[convention][name] = score
-print(f"{'':<12}" + "".join(f"{name:>18}" for name in rows["ssim_global"]))
-for convention, row in rows.items():
-    print(f"{convention:<12}" + "".join(f"{score:18.4f}" for score in row.values()))
+print(f"{'':<18}" + "".join(f"{convention:>13}" for convention in rows))
+for name in rows["ssim_global"]:
+    print(f"{name:<18}" + "".join(f"{row[name]:13.4f}" for row in rows.values()))
 
 # %%
 check("black, range of the set", rows["ssim_global"]["black"], 0.85, tol=0.02)
