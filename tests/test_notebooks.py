@@ -168,7 +168,12 @@ def test_a_tampered_notebook_fails(book, tamper, complaint):
     [
         (f"{CHAPTER}.py", "seed = 0", "seed = 1", "its source differs"),
         (f"{CHAPTER}.py", "\n# # ", "\n# # Another ", "its source differs"),
-        ("params/fast.yaml", "epochs:", "epoch:", f"{CHAPTER} has no parameter epoch; its parameters are factors,"),
+        (
+            "params/fast.yaml",
+            "factors: [radius, g1, g2]\n",
+            "factor: 1\n",
+            f"{CHAPTER} has no parameter factor; its parameters are factors,",
+        ),
         ("params/fast.yaml", f"{CHAPTER}:", "66_training:", "66_training is no chapter"),
         ("params/fast.yaml", f"{CHAPTER}:", "66_training:", f"{CHAPTER} is missing"),
         (f"{CHAPTER}.py", "## Break it on purpose", "## Break it", "0 headings '## Break it on purpose'"),
