@@ -25,7 +25,7 @@
 # - name two things that the prior does not do.
 #
 # **You need** the Gaussian density, and matrices. **Helpful**: [chapter 1](01_data.ipynb) for the factors, [chapter
-# 3](03_kl.ipynb) for the divergence. **Time**: 40 minutes of reading; the code runs for about 15 seconds on one core.
+# 3](03_kl.ipynb) for the divergence. **Time**: 40 minutes of reading; the code runs for about 10 seconds on one core.
 
 # %% tags=["remove-cell"]
 import importlib.util
@@ -105,10 +105,10 @@ rng = np.random.default_rng(seed)
 # $$
 #
 # (all functions coordinate by coordinate) makes normals, rotates them, and goes back: $h(z)$ has the very prior that
-# $z$ has, and each of its coordinates depends on several of $z$'s. There is one such $h$ for every $Q$. This is the
-# theorem of Locatello et al. (2019): *for a generative model with a factorised prior there are infinitely many
-# entangled ones with the same $p(x)$*. Any method that sees only images needs something else, a bias or a label, to
-# prefer one of them.
+# $z$ has, and each of its coordinates depends on several of $z$'s. There is one such $h$ for every $Q$ that does more
+# than swap axes or flip signs. This is the theorem of Locatello et al. (2019): *for a generative model with a
+# factorised prior there are infinitely many entangled ones with the same $p(x)$*. Any method that sees only images
+# needs something else, a bias or a label, to prefer one of them.
 #
 # Here is $h$ at work on two uniform latents.
 
@@ -170,17 +170,19 @@ print("a uniform:   0.50     0.083")
 # a function $\bar h(z_\mathrm{aux})$ with $\mathbb E_u[\bar h(z_\mathrm{aux}) - z_\mathrm{aux}] = 0$ for all $u$ of an
 # open set, and the family of Gaussians with an unknown mean is *complete*: only the zero function has that property.
 # So $\bar h(z_\mathrm{aux}) = z_\mathrm{aux}$, all of the variance $s^2$ is used up, and nothing of $z_\mathrm{recon}$
-# can enter.
+# can enter. (What $z_\mathrm{recon}$ does within itself may bend, and differ with $z_\mathrm{aux}$, as long as it
+# stays $\mathcal N(0, I)$ at each value.)
 #
 # **How this fits with the theory.** Khemakhem et al. (2020) prove what conditioning buys in general (*iVAE*). They
 # assume a prior $p(z \mid u)$ that is a product of exponential-family densities whose parameters depend on $u$ in an
 # *unknown* way; an injective decoder; additive noise whose characteristic function vanishes almost nowhere; and
 # sufficiently many different $u$. Then $p(x \mid u)$ determines the latents' sufficient statistics *up to an
-# invertible affine map*, and up to a permutation and a scale of each latent if there are two or more statistics for
-# each (or one that is not monotonic). With a fixed variance, as here, $z_j$ itself is the only statistic, so their
-# theorem leaves a matrix open. What closes it is (2.5): our prior does not learn its means, it is *told* them. And
-# $z_\mathrm{recon}$ is outside their theorem, since its prior ignores $u$. All of this is about $p(x \mid u)$ with
-# unlimited images; an encoder trained on eleven thousand may fail in ways of its own, and we shall see some.
+# invertible affine map*, and up to a permutation and a map of each latent by itself if there are two or more
+# statistics for each (or one that is not monotonic). With a fixed variance, as here, $z_j$ itself is the only
+# statistic, so their theorem leaves a matrix open. What closes it is (2.5): our prior does not learn its means, it is
+# *told* them. And $z_\mathrm{recon}$ is outside their theorem, since its prior ignores $u$. All of this is about $p(x
+# \mid u)$ with unlimited images; an encoder trained on eleven thousand may fail in ways of its own, and we shall see
+# some.
 
 # %%
 show_source(targeted_prior)
