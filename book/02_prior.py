@@ -515,14 +515,15 @@ right.legend(loc="center left")
 plt.show()
 
 # %% [markdown]
-# Again the pictures do not care, even with 300 images: the decoder generalises where the encoder does not. The strong
-# factors lose a little. `psf` loses some hundredths at 3,000 images and nearly everything at 1,000 and 300, in every
-# seed.
+# Again the pictures do not care, even with 300 images. The strong factors lose a little. `psf` loses some hundredths at
+# 3,000 images and nearly everything at 1,000 and 300, in every seed.
 #
-# Is this theft again? Hardly. At $n = 1000$ the prior still bids hundreds of nats for `psf` (last column). More likely
-# is that the encoder, which sees each image in hundreds of epochs, learns the labels by heart from the noise of the
-# images, and that tells nothing about a fresh galaxy. These files score fresh galaxies only, so they cannot prove it.
-# What they do show: *the method "assumes n large", as the paper says, and a targeted prior does not replace images*.
+# Why? Two suspects, and neither is convicted. *Theft*: but at $n = 1000$ the prior still bids hundreds of nats for
+# `psf` (last column). *Learning by heart*: an encoder that sees each image in hundreds of epochs may recite the labels
+# of the training rows and know nothing of a fresh galaxy. The files score fresh galaxies only. In the one run with
+# 1,000 rows in which we looked at the training rows as well, with half the epochs, `psf` was as good as absent there,
+# too, which speaks against reciting: the encoder had not found the faint trace at all. What the table does show: *the
+# method "assumes n large", as the paper says, and a targeted prior does not replace images*.
 #
 # ## What the prior does not do
 #
