@@ -607,9 +607,11 @@ for name, part in (("training", train), ("test", test)):
 # $I(M S^{-1} M\boldsymbol\theta)$: the galaxy with the shear
 #
 # $$
+# \begin{aligned}
 # S' = M S M: \qquad
-# M = \begin{pmatrix} 0 & 1 \cr 1 & 0 \end{pmatrix} \Rightarrow g_1 \to -g_1, \qquad
-# M = \begin{pmatrix} -1 & 0 \cr 0 & 1 \end{pmatrix} \Rightarrow g_2 \to -g_2. \tag{1.17}
+# &M = \begin{pmatrix} 0 & 1 \cr 1 & 0 \end{pmatrix} \Rightarrow g_1 \to -g_1, \cr
+# &M = \begin{pmatrix} -1 & 0 \cr 0 & 1 \end{pmatrix} \Rightarrow g_2 \to -g_2.
+# \end{aligned} \tag{1.17}
 # $$
 #
 # Blur and pixel have the same symmetry, and Poisson noise is independent from pixel to pixel. So a transposed or
