@@ -114,8 +114,8 @@ def normal(*shape, offset=0):
 # -\mathrm{KL} = \int q \log\frac pq\,dz \;\le\; \int q\,\Bigl(\frac pq - 1\Bigr)dz = \int p\,dz - \int q\,dz \le 0, \tag{3.2}
 # $$
 #
-# and it is zero only if $p = q$ wherever $q$ has mass. It is no distance: exchange $q$ and $p$ and you get another
-# number.
+# with integrals over the $z$ where $q > 0$: there $p$ may hold less than all of its mass, hence the last $\le$. KL is
+# zero only if $p = q$ wherever $q$ has mass. It is no distance: exchange $q$ and $p$ and you get another number.
 #
 # ## One dimension, by hand
 #
@@ -208,20 +208,20 @@ show_source(kl_diag_normal)
 # The steps are the same. $\log q - \log p$ is $\tfrac12\log(\det\Sigma_2/\det\Sigma_1) - \tfrac12
 # (z-\mu_1)^\top\Sigma_1^{-1} (z-\mu_1) + \tfrac12 (z-\mu_2)^\top\Sigma_2^{-1}(z-\mu_2)$. A number equals its trace, and
 # a trace allows its factors to rotate: $\mathbb E\,a^\top M a = \operatorname{tr}(M\,\mathbb E\,a a^\top)$. With $a =
-# z - \mu_1$ and $\mathbb E\,aa^\top = \Sigma_1$, the first form has the mean $\operatorname{tr}(\Sigma_1^{-1}\Sigma_1) =
-# d$; the second, by the same detour through $\mu_1$ as in (3.6), has $\operatorname{tr}(\Sigma_2^{-1}\Sigma_1) +
-# (\mu_1-\mu_2)^\top\Sigma_2^{-1} (\mu_1-\mu_2)$. Half of everything is the answer of *Predict first*. Its shape term is
-# $\tfrac12\sum_i(\lambda_i - 1 - \log\lambda_i)$ over the eigenvalues $\lambda_i$ of $\Sigma_2^{-1}\Sigma_1$: (3.8)
-# again, with $\lambda = e^r$.
+# z - \mu_1$ and $\mathbb E\,aa^\top = \Sigma_1$, the first form has the mean
+# $\operatorname{tr}(\Sigma_1^{-1}\Sigma_1) = d$; the second, by the same detour through $\mu_1$ as in (3.6), has
+# $\operatorname{tr}(\Sigma_2^{-1}\Sigma_1) + (\mu_1-\mu_2)^\top\Sigma_2^{-1} (\mu_1-\mu_2)$. Put together, that is the
+# answer of *Predict first*. Its shape term is $\tfrac12\sum_i(\lambda_i - 1 - \log\lambda_i)$ over the eigenvalues
+# $\lambda_i$ of $\Sigma_2^{-1}\Sigma_1$: (3.8) again, with $\lambda = e^r$.
 #
 # </details>
 #
 # ## Why `expm1`
 #
 # A free latent that carries little has $r$ near 0, where $e^r - 1 - r \approx r^2/2$ is tiny. Computers store `float32`
-# numbers near 1 in steps of $2^{-23} \approx 1.2 \cdot 10^{-7}$, so $e^r$ is rounded by up to $6 \cdot 10^{-8}$. At
-# $r = 10^{-4}$ the result should be $5 \cdot 10^{-9}$: the rounding is twelve times the answer. `expm1(r)` computes $e^r -
-# 1$ directly and keeps its leading digits.
+# numbers just above 1 in steps of $2^{-23} \approx 1.2 \cdot 10^{-7}$, so $e^r$ is rounded by up to $6 \cdot 10^{-8}$.
+# At $r = 10^{-4}$ the gap should be $5 \cdot 10^{-9}$ (and half of it the KL): the rounding is up to twelve times the
+# answer. `expm1(r)` computes $e^r - 1$ directly and keeps its leading digits.
 
 # %% tags=["nbval-ignore-output"]
 r = torch.tensor([1e-5, 1e-4, 1e-3, 1e-2, 1e-1], requires_grad=True)
@@ -242,16 +242,16 @@ check("expm1 at 1e-4: computed / exact", with_it[1], 1.0, tol=0.01)
 check("exp at 1e-4 is wrong by more than half", abs(without[1] - 1) > 0.5, 1, tol=0)
 
 # %% [markdown]
-# On this machine the naive form is about three times too large at $r = 10^{-4}$, and worse below. Two footnotes. In
-# absolute terms the loss is nothing, $10^{-8}$ nats; what it spoils is the *report*, a collapsed latent with a negative
-# or invented divergence. And the slope, which is what training uses, is the same in both, since $\tfrac12(e^r - 1)$ has
-# to subtract 1 either way.
+# Here the naive form is about three times too large at $r = 10^{-4}$, and worse below. Two footnotes. In absolute terms
+# the error is nothing, $10^{-8}$ nats; what it spoils is the *report*, a collapsed latent with a negative or invented
+# divergence. And the slope, which is what training uses, is the same in both: autograd differentiates `expm1(r)` to
+# $e^r$, and from that 1 is subtracted either way.
 #
 # ## Check it by hand
 #
 # Take $\mu = 1$, $\sigma = 1$ against a standard normal: the widths agree, and $\tfrac12 \cdot 1^2 = 0.5$ nats per
-# latent are left. Five latents cost $+2.5$; ten cost 5, whatever the batch, because we average over images. And against
-# PyTorch's own formula, for priors and posteriors of very different widths:
+# latent are left. Five latents cost $+2.5$; ten cost 5, whatever the batch, because we average over images. After that
+# comes PyTorch's own formula, for priors and posteriors of very different widths:
 
 # %%
 for batch in (8, 64):
@@ -276,8 +276,8 @@ check("largest relative difference from torch.distributions", worst, 0.0, tol=1e
 # %% [markdown]
 # ### Sum or mean?
 #
-# Half of all confusion about $\beta$ comes from sums and means. Here KL is *summed* over latents and averaged over the
-# batch, and $R$ is half the sum of squared errors over pixels. Another program that averages where we sum has silently
+# Much confusion about $\beta$ comes from sums and means. Here KL is *summed* over latents and averaged over the batch,
+# and $R$ is half the sum of squared errors over pixels. Another program that averages where we sum has silently
 # multiplied its $\beta$. To convert, divide its loss by its own weight of our $R$; what then stands before our KL is
 # the effective $\beta$. For "$\beta = 4$", ten latents and 33x33 pixels:
 
@@ -308,8 +308,9 @@ for convention, (of_r, of_kl) in weights.items():
 # \end{aligned} \tag{3.10}
 # $$
 #
-# because $\operatorname{Var}t^2 = \mathbb E\,t^4 - 1 = 2$ and odd moments vanish. The mean of $S$ independent samples
-# has the standard error $\sqrt{(2a^2 + b^2)/S}$. `kl_monte_carlo` reports the same from the samples' own spread.
+# because $\mathbb E\,t^4 = 3\,\mathbb E\,t^2 = 3$ (by parts, as in (3.5)), so that $\operatorname{Var}t^2 = 3 - 1$, and
+# odd moments vanish. The mean of $S$ independent samples has the standard error $\sqrt{(2a^2 + b^2)/S}$.
+# `kl_monte_carlo` reports the same from the samples' own spread.
 
 # %% tags=["nbval-ignore-output"]
 mu, lv = torch.tensor([[0.8], [-1.0]], dtype=torch.float64)
@@ -381,8 +382,8 @@ plt.show()
 # %% [markdown]
 # Arrows show the direction of the pull, colours its strength; the star is where it vanishes. Notice on the right that
 # nearly everything is about the *mean* or about shrinking a width: an encoder that starts with $\sigma = 1$ under the
-# tight prior is first of all told to become certain. It is a pull of thousands, and the reason why `fit` clips
-# gradients.
+# tight prior is told to hit its target and to become certain, with pulls of thousands. They are the reason why `fit`
+# clips gradients.
 #
 # ## Collapse: what ignoring the image costs
 #
@@ -448,10 +449,10 @@ active = sum(int(activity.active.sum()) for activity in activities.values())
 check("active, both models", active, 20, tol=0)
 
 # %% [markdown]
-# Nothing has collapsed. Four guided latents cost about ten nats each; `psf`, which the image tells only roughly, costs
+# Nothing has collapsed. Four guided latents cost 5 to 13 nats each; `psf`, which the image tells only roughly, costs
 # more than a hundred times as much (chapter 6 says why that is no failure). Note the free latents of the first model:
-# every factor of these galaxies was given, and still all five free latents carry several nats about the image. [Chapter
-# 4](04_regularizers.ipynb) asks what they carry.
+# every factor of these galaxies was given, and still the five move with the image, at the price of several nats each.
+# [Chapter 4](04_regularizers.ipynb) asks what they carry.
 #
 # ## Eq. 5: the aggregate posterior
 #
@@ -478,9 +479,10 @@ check("active, both models", active, 20, tol=0)
 # \end{aligned} \tag{3.14}
 # $$
 #
-# In the second half the sum over $i$ only meets $q(z|x_i)$ and turns it into $q_N$. Both parts are at least 0. So the
-# KL of the loss pays for two things at once: for telling images apart ($I$), which we want, and for a mismatch of the
-# whole, which we do not. Pressing it down with a large $\beta$ presses on both.
+# The second logarithm does not depend on $i$, so the sum turns the $q(z|x_i)$ before it into $q_N$. Both parts are at
+# least 0. (When all $x$ are averaged over, $q$ takes the place of $q_N$, and $I$ that of $I_N$.) So the KL of the loss
+# pays for two things at once: for telling images apart ($I$), which we want, and for a mismatch of the whole, which we
+# do not. Pressing it down with a large $\beta$ presses on both.
 #
 # The targeted prior differs from image to image, $p_i = p(z|u_i)$, and then (3.14) does not apply. But the chain rule
 # of KL does. View $(i, z)$ as one random pair, $q(i, z) = \tfrac1N q(z|x_i)$ and $p(i,z) = \tfrac1N p_i(z)$, and split
@@ -494,8 +496,9 @@ check("active, both models", active, 20, tol=0)
 # \end{aligned} \tag{3.15}
 # $$
 #
-# So the loss does bound Eq. 5 from above: as the KL of each image goes to zero, so does that of the aggregate. Whether
-# the bound is *useful* is another matter; with `psf` alone at more than a thousand nats it says little.
+# So the loss does bound Eq. 5 from above, on the images at hand: as the KL of each image goes to zero, so does that of
+# the aggregate. Whether the bound is *useful* is another matter; with `psf` alone at more than a thousand nats it says
+# little.
 
 # %%
 show_source(aggregate_kl)
@@ -522,11 +525,13 @@ show_source(divergences._log_mixture)
 # $$
 #
 # because $\log\frac{q_N}{p} = \log\frac{q_N}{q} + \log\frac qp$ and the average of $q_N$ in front of the last term is
-# $q$. How large? From below: (3.14) with $p = q$ reads $I = \mathbb E\,I_N + \text{bias}_N$ on average, and $I_N \le
-# \log N$, since a latent cannot do better than name the image (from $q_N \ge q(z|x_i)/N$, each logarithm in $I_N$ is at
-# most $\log N$). From above: $\log$ is concave, so $\mathrm{KL}(q_N\|q) \le \log\int q_N^2/q\,dz$, and again under the
-# mean over images. The terms $i \ne k$ of $q_N^2$ average to $q^2$, the terms $i = k$ to $c/N$ with $c = \mathbb
-# E_x\int q(z|x)^2/q(z)\,dz$. Together
+# $q$. How large? From below: averaged over images, (3.14) with $p = q$ reads $I = \mathbb E\,I_N + \text{bias}_N$, and
+# $I_N \le \log N$, since a latent cannot do better than name the image (from $q_N \ge q(z|x_i)/N$, each logarithm in
+# $I_N$ is at most $\log N$). From above: $\log$ is concave, so the mean of a logarithm is at most the logarithm of the
+# mean. Over $z \sim q_N$ that gives $\mathrm{KL}(q_N\|q) \le \log\int q_N^2/q\,dz$, and over images it moves their mean
+# inside. Multiply out $q_N^2 = \frac1{N^2}\sum_{i,k} q(z|x_i)\,q(z|x_k)$, divide by $q$ and integrate: on average each
+# of the $N(N-1)$ terms with $i \ne k$ gives $\int q^2/q\,dz = 1$, each of the $N$ others $c = \mathbb E_x\int
+# q(z|x)^2/q(z)\,dz$. So the mean inside is $1 - \frac1N + \frac cN$. Together
 #
 # $$
 # I - \log N \;\le\; \text{bias}_N \;\le\; \log\Bigl(1 + \frac{c-1}{N}\Bigr), \quad
@@ -536,7 +541,8 @@ show_source(divergences._log_mixture)
 # <details><summary>Where that c comes from</summary>
 #
 # Per latent, $c_1 = \iint \frac{q(z|x)^2 q(x)}{q(z)}\,dz\,dx$ is an integral of $\exp(-\tfrac12\,w^\top M w)$ with $w =
-# (x, z)$. Twice the exponent of $q(z|x)$ gives $2(z-\rho x)^2/(1-\rho^2)$, then $+x^2$ and $-z^2$. With $v = 1-\rho^2$,
+# (x, z)$. To $w^\top M w$, the square of $q(z|x)$ gives $2(z-\rho x)^2/(1-\rho^2)$, $q(x)$ gives $x^2$, and $q(z)$,
+# below the line, $-z^2$. With $v = 1-\rho^2$,
 #
 # $$
 # \begin{aligned}
@@ -595,7 +601,7 @@ aggregate = aggregate_kl(mu, lv, 0.0, 1.0, 2, generator(8)).value
 left = kl_diag_normal(mu, lv).sum(1).mean() - aggregate
 check("(3.14): mean KL - aggregate KL", left, round(information, 4), tol=0.08)
 
-# %% mystnb={"image": {"alt": "Estimate of a divergence that is truly zero against the number of images, on logarithmic axes. It starts near 0.8 nats at four images and falls to below 0.01 at a thousand, inside a shaded band that falls as one over N."}}
+# %% mystnb={"image": {"alt": "Estimate of a divergence that is truly zero against the number of images, on logarithmic axes. It starts near 0.6 nats at four images and falls to below 0.01 at a thousand, inside a shaded band. The band's upper edge falls in the end as one over N; its lower edge drops to zero just after five images."}}
 figure, axis = plt.subplots(figsize=(5.6, 3.4))
 N = np.geomspace(sizes[0], sizes[-1], 60)
 low, high = np.array([bounds(images) for images in N]).T
@@ -611,16 +617,19 @@ plt.show()
 
 # %% [markdown]
 # Notice that repetition does not help: the error bars are over new images each time, and they are far smaller than the
-# bias. The error that `aggregate_kl` reports knows even less, only the sampling of $z$. Averaging over many batches
+# bias (here smaller than the dots). From $N > e^I \approx 5.3$ the lower bound says nothing, and the band is open
+# below. The error that `aggregate_kl` reports knows even less, only the sampling of $z$. Averaging over many batches
 # gives a precise wrong number.
 #
 # ### And on the galaxies?
 #
 # The lower bound of (3.18) is sobering where codes are informative. The trained model's $z_\mathrm{aux}$ tells the
-# factors so well that $I$ exceeds the logarithm of any batch. A safe lower bound of $I$: the factors reach $z$ only
-# through the image, they are independent, a uniform factor of variance 1 has the entropy $\log\sqrt{12}$, and what is
-# left of it after a linear guess of correlation $\rho_k$ has at most the entropy of a Gaussian of variance
-# $1-\rho_k^2$. So $I \ge \sum_k\bigl[\tfrac12\log\tfrac{12}{2\pi e} - \tfrac12\log(1-\rho_k^2)\bigr]$.
+# factors so well that $I$ exceeds the logarithm of any practical batch. A safe lower bound of $I$: the factors reach
+# $z$ only through the image, so $z$ tells at least as much of the image as of the factors; these are independent, so
+# what each $z_k$ tells of its own $u_k$ adds up. A uniform factor of variance 1 has the entropy $\log\sqrt{12}$, and
+# what is left of it after a linear guess of correlation $\rho_k$ has at most the entropy of a Gaussian of variance
+# $1-\rho_k^2$, which is $\tfrac12\log\bigl(2\pi e(1-\rho_k^2)\bigr)$. So
+# $I \ge \sum_k\bigl[\tfrac12\log\tfrac{12}{2\pi e} - \tfrac12\log(1-\rho_k^2)\bigr]$.
 
 # %% tags=["nbval-ignore-output"]
 model = models["galaxies-auxvae"]
@@ -653,9 +662,9 @@ for images in (100, 300, 1000):
     print(f"N = {len(few[0]):>4}: {shown}")
 
 # %% [markdown]
-# The estimate of $I$ is $\log N$: every $z$ names its image, and the mixture has fallen apart into $N$ separate
-# needles. Against any fixed prior, an estimate of Eq. 5 for this model is too large by some three nats even with all
-# training images at once, by (3.18), and by some eight with a batch of 128.
+# The estimate of $I$ is $\log N$, up to the sampling of $z$: every $z$ names its image, and the mixture has fallen apart
+# into $N$ separate needles. Against any fixed prior, an estimate of Eq. 5 for this model is too large by at least some
+# three nats even with all training images at once, by (3.18), and by some eight with a batch of 128.
 #
 # The last cell puts the targeted priors of the same images in the place of $p$, as in (3.15). The inequality holds, but
 # the estimate falls by nearly a half while $N$ grows from 100 to 1000, and shows no sign of settling: the more
@@ -684,7 +693,7 @@ except ValueError as error:
 
 # %% [markdown]
 # The asymmetry has a meaning. $\mathrm{KL}(q\|p)$ punishes $q$ for putting mass where $p$ has next to none; being
-# *narrower* than the prior is cheap. So a VAE's KL never asks an answer to be vague where it knows, only to pay a
+# *narrower* than the prior is cheap. So a VAE's KL does not forbid an answer to be sharp where it knows; it charges a
 # logarithm for knowing.
 #
 # ## What this does not tell you
