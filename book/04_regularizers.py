@@ -238,7 +238,9 @@ check("(4.5): rho(z, u) - diluted rho(mu, u)", pearson(z, u) - diluted, 0.0, tol
 # Each $u^b$ is one of the polynomials, so $|\rho(z, u^b)| \le R_K$ for all $b \le K$, and $R_K = 0$ exactly if they all
 # vanish. The two readings differ in four ways: (i) $P_K$ also takes powers of $z$; (ii) $P_K$ counts related powers
 # again and again, up to $K^2$; (iii) $R_K$ depends only on the *span* of the powers, so it does not care where the zero
-# of $u$ lies, and $P_K$ does; (iv) with $R_1^K$ a reversed sign is no fault, where $1 - \rho$ insists on it.
+# of $u$ lies, and $P_K$ does; (iv) they want different things of a latent that *should* follow its factor. Its
+# shortfall from $R_1^K$ is $1 - R_K(z|u)$ in the multiple reading, which forgives a reversed sign, and $\sum_{a \le
+# K}\bigl(1 - \rho(z^a, u^a)\bigr)$ in powers, which does not.
 
 # %%
 g = grid()
@@ -258,9 +260,10 @@ for name, (z, u) in pairs.items():
     print(f"{name:<30} {zero[0]:8.2f} {zero[1]:8.2f}   {one[0]:9.2f} {one[1]:9.2f}")
 
 # %% [markdown]
-# Notice the third and fourth row: the same latent, the same factor counted from another zero, and $P_3$ rises by more
-# than a third. (Exercise 4.1 has the formula.) Our factors are standardised, so their zero is the mean. And notice the
-# last column of `z = -u`: zero, as if nothing were wrong.
+# $R_0$ is what a free latent pays, the shortfall from $R_1$ what a guided one does. Notice the third and fourth row:
+# the same latent, the same factor counted from another zero, and $P_3$ rises by more than a third. (Exercise 4.1 shows
+# why.) Our factors are standardised, so their zero is the mean. And notice the last column of `z = -u`: zero, as if
+# nothing were wrong.
 #
 # The three penalties are built from one reading or the other. With $K_f$ factors and $\operatorname{dep}$ for either
 # measure,
@@ -274,8 +277,9 @@ for name, (z, u) in pairs.items():
 # \end{aligned} \tag{4.11, Eqs. 6-9}
 # $$
 #
-# The first two carry $\lambda_1$ and use degree 1, the third carries $\lambda_2$ and uses degree 3, all as in the
-# authors' code. So are the products $u_i u_k$, which the paper does not mention.
+# (In the multiple reading, $R(z_j|u_j)$ stands for the first $\rho$.) The first two carry the weight $\lambda_1$ and
+# use degree 1, the third carries $\lambda_2$ and uses degree 3, all as in the authors' code. From there, too, come the
+# products $u_i u_k$, which the paper does not mention.
 
 # %%
 show_source(inter)
@@ -356,8 +360,8 @@ check("intra of a latent that is both factors", intra(two, two), 2.0, tol=1e-12)
 # since multiplying out the four operators chooses, for each binary digit of $k$, to shift or not to shift, with a minus
 # for each shift. A difference lowers the degree of a polynomial by one, as its leading terms cancel. So four of them
 # annihilate every polynomial of degree 3: put $f(u) = u^b$, average over $u$ in the first interval, and $\mathbb
-# E[z\,u^b] = 0$ for $b = 0, 1, 2, 3$. All nine correlations vanish, and yet $z$ is a function of $u$ that tells in
-# which half of the intervals it lies: $\log 2$ nats, a whole bit.
+# E[z\,u^b] = 0$ for $b = 0, 1, 2, 3$. All nine correlations vanish (those of the constant $z^2$ count as 0), and yet
+# $z$ is a function of $u$ that tells in which half of the intervals it lies: $\log 2$ nats, a whole bit.
 #
 # *Three.* All these measures look at one latent at a time. Toss a fair coin $\varepsilon = \pm1$, and let $z_1 =
 # \varepsilon$, $z_2 = \varepsilon \operatorname{sign}(u)$. Each alone is independent of $u$, so no measure of pairs can
@@ -405,12 +409,13 @@ plt.show()
 # ## Chance: what independent columns are worth
 #
 # The penalties are computed on a batch, and there independent columns correlate. How much, on average? Let $b$ be a
-# normal column, independent of $a$. Centring puts $\tilde b$ into the space of $m = B - 1$ dimensions orthogonal to
-# $(1, \dots, 1)$, and since a normal vector looks the same from all sides, its direction $\hat b$ is uniform on the
-# unit sphere there. $\hat a$ is some fixed unit vector. So $\rho = \hat a\cdot\hat b$ is distributed like one
-# coordinate of a uniform point on the sphere, that is like $g_1/\lVert g\rVert$ with $g$ standard normal in $m$
-# dimensions. Length and direction of $g$ are independent, hence $\mathbb E|g_1| = \mathbb E\lVert g\rVert\;\mathbb
-# E|\rho|$. The two means on the outside are single integrals. With $t = r^2/2$,
+# column of $B$ standard normal numbers, independent of $a$. Centring puts $\tilde b$ into the space of $m = B - 1$
+# dimensions orthogonal to $(1, \dots, 1)$, and since a normal vector looks the same from all sides, its direction
+# $\hat b$ is uniform on the unit sphere there. $\hat a$ is some fixed unit vector. So $\rho = \hat a\cdot\hat b$ is
+# distributed like one coordinate of a uniform point on the sphere, that is like $g_1/\lVert g\rVert$ with $g$ standard
+# normal in $m$ dimensions. Length and direction of $g$ are independent, hence
+# $\mathbb E|g_1| = \mathbb E\lVert g\rVert\;\mathbb E|\rho|$. The first two means are single integrals: the length $r$
+# has a density proportional to $r^{m-1}e^{-r^2/2}$ (the surface of a sphere grows as $r^{m-1}$). With $t = r^2/2$,
 #
 # $$
 # \begin{aligned}
@@ -467,8 +472,8 @@ axis.legend()
 plt.show()
 
 # %% [markdown]
-# Notice that only below ten images the limit is visibly off. Next, the authors' whole penalty, with their weights (0.5
-# for explicitness and intra, 0.4 for inter), five factors and ten latents, for codes that know nothing at all:
+# Notice that only below some ten images the limit is visibly off. Next, the authors' whole penalty, with their weights
+# ($\lambda_1 = 0.5$, $\lambda_2 = 0.4$), five factors and ten latents, for codes that know nothing at all:
 
 # %% tags=["nbval-ignore-output"]
 sums = {}
@@ -494,7 +499,10 @@ for B, reference in {2: 34.5, 5: 16.1, 64: 5.7}.items():
 #
 # At the prior variance of $1/n$, as in [chapter 6](06_training.ipynb), what do $\lambda_1$ and $\lambda_2$ change? The
 # package carries the evidence, three seeds each, scored on 16,384 galaxies that no model has seen. The first two rows
-# are the same recipe; the second was run on two threads and shows what rounding alone does.
+# are the same recipe, $\lambda_1 = 0.1$ and $\lambda_2 = 0.6$; the second was run on two threads and shows what
+# rounding alone does. LDS and SAP (`sap_r2`) are scores of disentanglement, 1 at best, written out below;
+# `corr_aux_recon` is the mean $|\rho|$ between guided and free latents, `corr_psf` the correlation of `psf` with its
+# latent.
 
 # %%
 shown = ["lds", "sap_r2", "corr_aux_recon", "corr_psf"]
@@ -512,7 +520,7 @@ print(f"{len(runs)} seeds each, scored on {counts['test']:,} unseen galaxies")
 
 # %% [markdown]
 # *$\lambda_1$, 0.5 in place of 0.1*: nothing improves. LDS, SAP and the correlation of `psf` are a little lower, LDS by
-# about as much as rounding moves it. At $1/n$ the prior has already done the aligning ([chapter 3](03_kl.ipynb): the
+# hardly more than rounding moves it. At $1/n$ the prior has already done the aligning ([chapter 3](03_kl.ipynb): the
 # pull on the mean is $n$ times stronger), and explicitness asks for the same thing once more. (These files do not hold
 # $\lambda_1 = 0$.)
 #
@@ -539,10 +547,11 @@ print(f"{len(runs)} seeds each, scored on {counts['test']:,} unseen galaxies")
 #
 # So $\lambda_2$ shrinks the denominator of the score that is then reported as its success: training on the test
 # question, if on other rows. `corr_aux_recon` is hardly better as a witness, since guided latents are nearly equal to
-# their factors and so it is nearly the mean of $F_k/(d - K_f)$ once more. SAP, $\rho_{(1)}^2 - \rho_{(2)}^2$, is a
-# function of the same correlations, but a milder one: it squares them, and takes only the second largest. What does it
-# say? The mean of $\rho_{(1)}^2$ is in the file too (the guided latents), so the difference is the mean of
-# $\rho_{(2)}^2$. And if all factors had the same $S = G + F$, (4.15) would turn an LDS into $S = m/\mathrm{LDS} - m$:
+# their factors and so it is nearly the mean of $F_k/(d - K_f)$ once more. SAP is the mean over factors of
+# $\rho_{(1)}^2 - \rho_{(2)}^2$, the best latent's share of the variance less the second best's. It is a function of the
+# same correlations, but a milder one: it squares them, and takes only the second largest. What does it say? The mean of
+# $\rho_{(1)}^2$ is in the file too (the guided latents), so subtracting SAP from it leaves the mean of $\rho_{(2)}^2$.
+# And if all factors had the same $m$ and the same $S = G + F$, (4.15) would turn an LDS into $S = m/\mathrm{LDS} - m$:
 
 # %%
 for variant, runs in groups.items():
@@ -555,16 +564,17 @@ for variant, runs in groups.items():
     print(f"{variant:<15} stray correlations {S.mean():.3f} per factor; {share}")
 
 # %% [markdown]
-# Without $\lambda_2$, the second-best latent explains more than a quarter of a factor's variance, on average. That is
-# no matter of adding up nine specks of chance: free latents do copy factors if nothing forbids it, and $\lambda_2$
-# stops the *straight* copy. This much the milder witness confirms.
+# Without $\lambda_2$, the second-best latent explains more than a quarter of a factor's variance, on average. Nine
+# specks of chance can add up in $S$, but a single latent that explains a quarter is no speck: free latents do copy
+# factors if nothing forbids it, and $\lambda_2$ stops the *straight* copy. This much the milder witness confirms.
 #
 # ### A witness that $\lambda_2$ does not touch
 #
 # But independence means more than straightness. A witness that has nothing to do with correlations: show the free
 # latents alone to a nearest-neighbour regression, and ask how much of each factor's variance it predicts on rows it has
 # not seen. For comparison, the same with a straight line, and with shuffled rows. The model is the first seed of the
-# recipe above, the one whose normalised LDS is 0.99 (its file says so, next).
+# recipe above. Its LDS is 0.94 (a little less on fewer rows, where chance adds more); counted from what chance gives
+# (0) to the best possible (1), as in [chapter 7](07_metrics.ipynb), it is 0.99.
 
 
 # %%
@@ -635,7 +645,7 @@ plt.show()
 # nearest-neighbour reader finds more than half of `flux`, more than three quarters of `radius` and half of `g1` in them
 # (shuffled rows come out below zero: worse than guessing the mean). It is the third blind spot, for the most part: the
 # best single latent tells a quarter of `radius` and next to nothing of the others; several tell it together. And what
-# the argument about means left out is there as well: the *widths* of the free latents follow the factors.
+# the argument about means left out is there as well: the *widths* of the free latents follow `flux` and `radius`.
 
 # %% tags=["nbval-ignore-output"]
 width = np.abs(correlations(logvar[:, 5:], fresh.factors))
@@ -676,7 +686,7 @@ if galaxy_rows == 4000:
     check("degree 3, against z_aux", both["against z_aux"][1], 1.08, tol=0.15)
 
 # %% [markdown]
-# Here it makes little difference, because four guided latents are their factors up to a thousandth. At degree 1 the
+# Here it makes little difference, because four guided latents correlate with their factors to 0.999. At degree 1 the
 # trained model lies *below* chance, at degree 3 above: the straight copies are gone, some of the curved ones are not.
 # The choice would matter for factors that the image does not tell, such as `psf`: its $z_\mathrm{aux}$ is a guess from
 # the image, so a penalty against the guess forbids what one against $u$ allows, to share the guess's errors.
