@@ -662,9 +662,9 @@ for images in (100, 300, 1000):
     print(f"N = {len(few[0]):>4}: {shown}")
 
 # %% [markdown]
-# The estimate of $I$ is $\log N$, up to the sampling of $z$: every $z$ names its image, and the mixture has fallen apart
-# into $N$ separate needles. Against any fixed prior, an estimate of Eq. 5 for this model is too large by at least some
-# three nats even with all training images at once, by (3.18), and by some eight with a batch of 128.
+# The estimate of $I$ is $\log N$, up to the sampling of $z$: every $z$ names its image, and the mixture has fallen
+# apart into $N$ separate needles. Against any fixed prior, an estimate of Eq. 5 for this model is too large by at least
+# some three nats even with all training images at once, by (3.18), and by some eight with a batch of 128.
 #
 # The last cell puts the targeted priors of the same images in the place of $p$, as in (3.15). The inequality holds, but
 # the estimate falls by nearly a half while $N$ grows from 100 to 1000, and shows no sign of settling: the more
