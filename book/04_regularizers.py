@@ -652,8 +652,8 @@ check("radius: largest |rho| of a width", width.max(0)[1], 0.81, tol=0.06)
 # %% [markdown]
 # There is nothing wrong with such widths, a small faint galaxy *should* be answered less sharply. But "independent of
 # $u$" they are not. So the honest summary of $\lambda_2$: it removes correlation over all rows, which is what LDS
-# measures, and not dependence. We cannot say here how much more a model without $\lambda_2$ would give away, for none is in the
-# package.
+# measures, and not dependence. We cannot say here how much more a model without $\lambda_2$ would give away, for none
+# is in the package.
 #
 # ## Against u or against z_aux?
 #

@@ -538,8 +538,8 @@ print(f"{len(tried)} networks, 28 to 64 pixels, 1 or 3 channels: images keep the
 # \frac{\partial}{\partial y} (s(y) - x)^2 = 2\,(s(y) - x)\; s(y)\,(1 - s(y)). \tag{5.16}
 # $$
 #
-# The product $s\,(1 - s)$ vanishes on both sides. A bright pixel ($x = 1$) that was pushed to $y = -20$ feels a slope of
-# $-2 \cdot 2\cdot 10^{-9}$: wrong by everything, corrected by nothing. In float32 the slope becomes exactly 0 on the
+# The product $s\,(1 - s)$ vanishes on both sides. A bright pixel ($x = 1$) that was pushed to $y = -20$ feels a slope
+# of $-2 \cdot 2\cdot 10^{-9}$: wrong by everything, corrected by nothing. In float32 the slope becomes exactly 0 on the
 # way to $y = -110$.
 
 # %%
@@ -890,7 +890,8 @@ check("beta of 1 changes nothing", honest_sigma(0.015, 1.0), 0.015, tol=1e-12)
 # ### Exercise 5.2 (code, 10 minutes)
 #
 # Mend the generator: put $z_\mathrm{aux}$ at the scaled factors, and $z_\mathrm{recon}$ at the median of the codes of
-# some real images, latent by latent. The flux obtained should be within a tenth of the flux asked for. You need `model.factor_scaling`, `model.encode` and `model.decode`.
+# some real images, latent by latent. The flux obtained should be within a tenth of the flux asked for. You need
+# `model.factor_scaling`, `model.encode` and `model.decode`.
 
 
 # %% tags=["solution"]

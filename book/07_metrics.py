@@ -113,8 +113,9 @@ show_source(metrics._similarity)
 # $$
 #
 # A window counts as "like black" when its mean is well below a hundredth of $\mathcal R$ and its standard deviation
-# well below three hundredths; at both marks exactly it has $\tfrac12 \cdot \tfrac12$. The paper scales all images by the range of the *whole set*, that is, by the brightest pixel of the
-# brightest galaxy. Against that pixel most of the sky, and most of a faint galaxy, is black.
+# well below three hundredths; at both marks exactly it has $\tfrac12 \cdot \tfrac12$. The paper scales all images by
+# the range of the *whole set*, that is, by the brightest pixel of the brightest galaxy. Against that pixel most of the
+# sky, and most of a faint galaxy, is black.
 
 
 # %%
@@ -186,10 +187,10 @@ check("black, range of the image", rows["ssim_image"]["black"], 0.34, tol=0.02)
 check("truth, range of the image", rows["ssim_image"]["truth"], 0.981, tol=0.003)
 
 # %% [markdown]
-# `ssim_global` leaves about 0.15 between nothing and everything, and a ten-thousandth between two good models.
-# (The brightest pixel depends on the draw, and with it the number for black: 0.856 on chapter 6's galaxies.)
-# `ssim_image` sets them a thousandth apart, and its ceiling is below 1, since no answer can know the noise of the image that it
-# is compared with.
+# `ssim_global` leaves about 0.15 between nothing and everything, and a ten-thousandth between two good models. (The
+# brightest pixel depends on the draw, and with it the number for black: 0.856 on chapter 6's galaxies.) `ssim_image`
+# sets them a thousandth apart, and its ceiling is below 1, since no answer can know the noise of the image that it is
+# compared with.
 #
 # ## LDS: correlation in one place
 #
@@ -315,10 +316,10 @@ for name, tol in (("perfect", 0.03), ("rotated", 0.05)):
 
 # %% [markdown]
 # *Notice* that the raw value of the same perfect code runs from 0.6 to 0.95. An LDS without its $n$ says nothing, and
-# the paper's 0.94 is what a perfect code of ten latents is expected to score at some 12,700 rows. The normalised value is nearly
-# level: from 1,000 rows on it is within a hundredth or two of the population's. With fewer it comes out too high, for
-# the rotated code by five hundredths at 100 rows: chance adds to a larger sum there, and a correction made for perfect
-# codes overdoes it.
+# the paper's 0.94 is what a perfect code of ten latents is expected to score at some 12,700 rows. The normalised value
+# is nearly level: from 1,000 rows on it is within a hundredth or two of the population's. With fewer it comes out too
+# high, for the rotated code by five hundredths at 100 rows: chance adds to a larger sum there, and a correction made
+# for perfect codes overdoes it.
 #
 # ## SAP: the runner-up decides, twice
 #
@@ -329,8 +330,8 @@ for name, tol in (("perfect", 0.03), ("rotated", 0.05)):
 # \mathrm{SAP} = \frac1K \sum_k \bigl(\rho^2_{(1)k} - \rho^2_{(2)k}\bigr). \tag{7.9}
 # $$
 #
-# Chance costs only a $\rho^2_{(2)}$ of a few $1/n$ here, not the sum of nine $|\rho|$. The other variant, common for discrete
-# factors, trains a *linear classifier* on one code and takes its accuracy. The same name, another number:
+# Chance costs only a $\rho^2_{(2)}$ of a few $1/n$ here, not the sum of nine $|\rho|$. The other variant, common for
+# discrete factors, trains a *linear classifier* on one code and takes its accuracy. The same name, another number:
 
 # %% tags=["nbval-ignore-output"]
 u, z = controls(n, seed)
@@ -570,8 +571,8 @@ check("of seven others, scores that agree with LDS", sum(agree) - 1, 7, tol=0)
 # *What keeps the Aux-VAE from its limit?* Compare three rows in the column MIG. From the photon limit to the guided
 # latents with noise it loses most: `psf` correlates by 0.84 in place of 0.89, and the other four by 0.999 in place of
 # 0.9999, which ten levels can feel. From there to the model itself both estimates of MIG lose a little more, and the
-# other scores about a hundredth or less. Only the free latents differ between these two rows. So MIG, alone of all scores,
-# says that the free latents know something.
+# other scores about a hundredth or less. Only the free latents differ between these two rows. So MIG, alone of all
+# scores, says that the free latents know something.
 #
 # ## What the penalty does not see
 #
@@ -614,8 +615,8 @@ check("beta-VAE, psf by trees", hidden["beta-VAE, all ten, trees"][4], 0.0, tol=
 # %% [markdown]
 # No free latent alone correlates with any factor, which is what the penalty asks for and LDS sees. A line through all
 # five finds a little, since the penalty looks at one latent at a time. Trees find more than half of the variance of
-# `radius`, and nearly half of `flux` and `g1`, as nearest neighbours did in [chapter 4](04_regularizers.ipynb). The free
-# latents *do* know the factors. How can they, without a correlation? Look at the one that the trees use most for
+# `radius`, and nearly half of `flux` and `g1`, as nearest neighbours did in [chapter 4](04_regularizers.ipynb). The
+# free latents *do* know the factors. How can they, without a correlation? Look at the one that the trees use most for
 # `radius`:
 
 # %% mystnb={"image": {"alt": "Three scatter plots. All galaxies: a free latent against radius is a flat band, and several dozen points lie far below it, down to minus forty, at small radii. Zoomed into the band: a broad cloud that rises, then falls steadily with radius. Two free latents against each other: the distant points lie along one line, the rest in a knot at its end."}}
@@ -637,8 +638,8 @@ plt.show()
 # %% [markdown]
 # *Notice* the few points far out. A correlation weighs a row by its distance from the mean, so a handful of distant
 # rows outvotes the band. Inside the band the latent falls with `radius`; the distant rows, low at small radii, cancel
-# that. How much hangs on them? Call a row distant if some free latent is more than 9 median absolute deviations from its median
-# (six standard deviations, for a normal column), leave those rows out, and score again. Ranks, which know no
+# that. How much hangs on them? Call a row distant if some free latent is more than 9 median absolute deviations from
+# its median (six standard deviations, for a normal column), leave those rows out, and score again. Ranks, which know no
 # distance, are a second way to ask:
 
 
@@ -710,8 +711,8 @@ check("radius by trees, in the band", band["trees"][1], 0.68, tol=0.15)
 #
 # Scores are compared between packages, and so is $\beta$. It should not be, without a conversion. Write each loss as a
 # multiple of the common form $\tfrac12 \mathrm{SSE} + \beta_\text{eff}\, \mathrm{KL}$, in which SSE sums squared errors
-# over the $P$ pixels of an image (a pixel of three colours counts three times) and KL over its $d$ latents, in nats. If a package minimises
-# $a\,\mathrm{SSE} + b\,\mathrm{KL}$, divide by $2a$:
+# over the $P$ pixels of an image (a pixel of three colours counts three times) and KL over its $d$ latents, in nats. If
+# a package minimises $a\,\mathrm{SSE} + b\,\mathrm{KL}$, divide by $2a$:
 #
 # $$
 # \beta_\text{eff} = \frac{b}{2a}. \tag{7.13}
@@ -877,9 +878,9 @@ check("with unit variance", our_beta(4, 0.00025, 3 * 64 * 64, 1.0), 6.144, tol=1
 # <details><summary>Why</summary>
 #
 # $\beta_\text{eff} = \beta w P/2 = 6.1$ on half the squared error, which is a Gaussian likelihood of unit variance.
-# Ours believes in pixels of 4,400 times less variance, so the data weigh 4,400 times more, and $\beta$ has to make up for
-# it. "$\beta = 1$ is the ELBO" is true only together with a $\sigma_x$: every $\beta$ with squared errors is the ELBO
-# for $\sigma_x^2 = \beta_\text{eff}$.
+# Ours believes in pixels of 4,400 times less variance, so the data weigh 4,400 times more, and $\beta$ has to make up
+# for it. "$\beta = 1$ is the ELBO" is true only together with a $\sigma_x$: every $\beta$ with squared errors is the
+# ELBO for $\sigma_x^2 = \beta_\text{eff}$.
 #
 # </details>
 #
