@@ -557,7 +557,8 @@ for variant, runs in groups.items():
 # %% [markdown]
 # Without $\lambda_2$, the second-best latent explains more than a quarter of a factor's variance, on average. That is
 # no matter of adding up nine specks of chance: free latents do copy factors if nothing forbids it, and $\lambda_2$
-# stops the *straight* copy. This much the milder witness confirms.
+# takes the *straight* copy out of the correlations. This much the milder witness confirms. (Out of the latents? A few
+# far galaxies can hide a straight copy from both; they do, in part: [chapter 5](05_model.ipynb).)
 #
 # ### A witness that $\lambda_2$ does not touch
 #
@@ -634,7 +635,9 @@ plt.show()
 # This goes against the score. By LDS the free latents of this model know nothing, and a straight line agrees. A
 # nearest-neighbour reader finds more than half of `flux`, more than three quarters of `radius` and half of `g1` in them
 # (shuffled rows come out below zero: worse than guessing the mean). It is the third blind spot, for the most part: the
-# best single latent tells a quarter of `radius` and next to nothing of the others; several tell it together. And what
+# best single latent tells a quarter of `radius` and next to nothing of the others; several tell it together. ([Chapter
+# 7](07_metrics.ipynb) leaves out the far galaxies: then a line finds a sixth of `radius`, and LDS falls, but what
+# several latents tell together stays what it was.) And what
 # the argument about means left out is there as well: the *widths* of the free latents follow the factors.
 
 # %% tags=["nbval-ignore-output"]
@@ -648,9 +651,9 @@ check("radius: largest |rho| of a width", width.max(0)[1], 0.81, tol=0.06)
 
 # %% [markdown]
 # There is nothing wrong with such widths, a small faint galaxy *should* be answered less sharply. But "independent of
-# $u$" they are not. So the honest summary of $\lambda_2$: it removes straight copies, which is what LDS measures, and
-# not dependence. We cannot say here how much more a model without $\lambda_2$ would give away, for none is in the
-# package.
+# $u$" they are not. So the honest summary of $\lambda_2$: it removes correlation over all rows, which is what LDS
+# measures, and not dependence. We cannot say here how much more a model without $\lambda_2$ would give away, for none
+# is in the package.
 #
 # ## Against u or against z_aux?
 #
@@ -677,7 +680,7 @@ if galaxy_rows == 4000:
 
 # %% [markdown]
 # Here it makes little difference, because four guided latents are their factors up to a thousandth. At degree 1 the
-# trained model lies *below* chance, at degree 3 above: the straight copies are gone, some of the curved ones are not.
+# trained model lies *below* chance, at degree 3 above: no straight copy shows over all rows, some curved ones do.
 # The choice would matter for factors that the image does not tell, such as `psf`: its $z_\mathrm{aux}$ is a guess from
 # the image, so a penalty against the guess forbids what one against $u$ allows, to share the guess's errors.
 #
