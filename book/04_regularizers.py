@@ -566,7 +566,9 @@ for variant, runs in groups.items():
 # %% [markdown]
 # Without $\lambda_2$, the second-best latent explains more than a quarter of a factor's variance, on average. Nine
 # specks of chance can add up in $S$, but a single latent that explains a quarter is no speck: free latents do copy
-# factors if nothing forbids it, and $\lambda_2$ stops the *straight* copy. This much the milder witness confirms.
+# factors if nothing forbids it, and $\lambda_2$ takes the *straight* copy out of the correlations. This much the milder
+# witness confirms. (Out of the latents? A few galaxies whose latents lie far out can hide a straight copy from both;
+# they do, in part: [chapter 5](05_model.ipynb).)
 #
 # ### A witness that $\lambda_2$ does not touch
 #
@@ -644,8 +646,10 @@ plt.show()
 # This goes against the score. By LDS the free latents of this model know nothing, and a straight line agrees. A
 # nearest-neighbour reader finds more than half of `flux`, more than three quarters of `radius` and half of `g1` in them
 # (shuffled rows come out below zero: worse than guessing the mean). It is the third blind spot, for the most part: the
-# best single latent tells a quarter of `radius` and next to nothing of the others; several tell it together. And what
-# the argument about means left out is there as well: the *widths* of the free latents follow `flux` and `radius`.
+# best single latent tells a quarter of `radius` and next to nothing of the others; several tell it together. ([Chapter
+# 7](07_metrics.ipynb) leaves out the galaxies far out: then a line finds a sixth of `radius`, and LDS falls, but what
+# several latents tell together stays what it was.) And what the argument about means left out is there as well: the
+# *widths* of the free latents follow `flux` and `radius`.
 
 # %% tags=["nbval-ignore-output"]
 width = np.abs(correlations(logvar[:, 5:], fresh.factors))
@@ -658,9 +662,9 @@ check("radius: largest |rho| of a width", width.max(0)[1], 0.81, tol=0.06)
 
 # %% [markdown]
 # There is nothing wrong with such widths, a small faint galaxy *should* be answered less sharply. But "independent of
-# $u$" they are not. So the honest summary of $\lambda_2$: it removes straight copies, which is what LDS measures, and
-# not dependence. We cannot say here how much more a model without $\lambda_2$ would give away, for none is in the
-# package.
+# $u$" they are not. So the honest summary of $\lambda_2$: it removes correlation over all rows, which is what LDS
+# measures, and not dependence. We cannot say here how much more a model without $\lambda_2$ would give away, for none
+# is in the package.
 #
 # ## Against u or against z_aux?
 #
@@ -687,7 +691,7 @@ if galaxy_rows == 4000:
 
 # %% [markdown]
 # Here it makes little difference, because four guided latents correlate with their factors to 0.999. At degree 1 the
-# trained model lies *below* chance, at degree 3 above: the straight copies are gone, some of the curved ones are not.
+# trained model lies *below* chance, at degree 3 above: no straight copy shows over all rows, some curved ones do.
 # The choice would matter for factors that the image does not tell, such as `psf`: its $z_\mathrm{aux}$ is a guess from
 # the image, so a penalty against the guess forbids what one against $u$ allows, to share the guess's errors.
 #

@@ -390,8 +390,9 @@ for name, attempt in attempts.items():
 #
 # - *LDS and $\lambda_2$ are partly circular*: inter shrinks the denominator of (6.5). A score that $\lambda_2$ optimises
 #   cannot be the only witness for it.
-# - *Correlations are easily deceived.* [Chapter 5](05_model.ipynb) takes a model of this recipe and leaves out the one
-#   galaxy in twenty whose free latents lie farthest from the rest: its normalised LDS falls to about 0.6.
+# - *Correlations are easily deceived.* Chapters [5](05_model.ipynb) and [7](07_metrics.ipynb) take a model of this
+#   recipe and leave out the few galaxies whose free latents lie farthest from the rest: its normalised LDS falls from
+#   nearly 1 to between 0.6 and 0.7.
 # - *Every factor was given.* With fewer, $z_\mathrm{recon}$ has to carry what is missing.
 # - *The galaxies are simulated*, independent in their factors, with labels that have no error.
 # - *The recipe was chosen on other fresh galaxies* (another seed than the test's), by some 25 runs, mostly of one
@@ -519,7 +520,7 @@ check("Aux-VAE, here", between(0.9995), 0.998, tol=1e-3)
 # - The loss has three units: nats (R, KL), correlations (penalties), and the number of pixels that relates them.
 # - Train with `fit(Config(...), data)`; the arrays may be your own; with `checkpoint=` the run can be stopped and resumed.
 # - No score without its floor, its ceiling, its number of rows and its spread over seeds.
-# - The tight prior aligns the latents; $\lambda_2$ removes the straight copies in the free ones, and carries the LDS.
+# - The tight prior aligns the latents; $\lambda_2$ takes the free ones out of the correlations, and so carries the LDS.
 #
 # ## Further reading
 #

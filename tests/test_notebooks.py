@@ -209,6 +209,7 @@ def test_a_tampered_notebook_fails(book, tamper, complaint):
         (f"{CHAPTER}.py", "(6.3)", "{eq}`kl`", "{eq}` is raw text"),
         (f"{CHAPTER}.py", r"\tag{6.2}", r"\tag{6.1}", "its equations' tags are 6.1, 6.1"),
         (f"{CHAPTER}.py", r"\tag{6.2}", r"\tag{5.2}", "its equations' tags are 6.1, 5.2"),
+        (f"{CHAPTER}.py", r"(x - \hat x)^2, \tag", r"\\ (x - \hat x)^2, \tag", r"equation {6.2} breaks a line with"),
         (f"{CHAPTER}.py", "few = train", "few = 1\n" * 15 + "few = train", "lines of code, above 15"),
         ("teach/schedules.md", "# Schedules", "# Schedules\n![](loss.png)", "alt text of 0 characters"),
         ("notation.md", "# Notation", "# Notation\n![](loss.png)", "alt text of 0 characters"),

@@ -25,6 +25,7 @@ EXERCISE = re.compile(r"Exercise (?P<number>\d+\.\d) \((?P<kind>\w+), \d+ minute
 QUESTION = re.compile(r"^\*\*(\d)\.\*\* ", re.MULTILINE)
 ITEM = re.compile(r"^- ", re.MULTILINE)
 OBJECTIVES, NEEDS, TIME = "**After this chapter you can**", "**You need**", "**Time**:"
+DISPLAY = re.compile(r"\$\$(.*?)\$\$", re.DOTALL)
 DIRECTIVE = re.compile(r"^ *(?::{3,}|`{3,})\{[\w:-]+\}|\{[\w:-]+\}`", re.MULTILINE)
 LINK = re.compile(
     r"\]\((?P<page>(?!\w+:|#)[\w/.-]+)\.(?P<kind>ipynb|md)(?P<anchor>#[\w-]+)?\)"
@@ -172,6 +173,10 @@ def problems(notebook, chapter):
     numbers = [match[0] for tag in tags if (match := own.match(tag))]
     if not tags or len(set(numbers)) < len(tags):
         yield rf"its equations' tags are {', '.join(tags) or 'missing'}; write \tag{{{chapter}.k}}, each once"
+    for display in DISPLAY.findall(text):
+        if r"\tag" in display and "\\\\" in display:
+            tag = display.partition(r"\tag")[2].strip()
+            yield rf"equation {tag} breaks a line with \\, which Sphinx wraps so that \tag fails; write \cr"
     if not prediction(notebook)[1]:
         yield "'## Predict first' has no folded answer"
     yield from exercise_problems(notebook, chapter)
