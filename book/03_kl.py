@@ -124,7 +124,7 @@ def normal(*shape, offset=0):
 #
 # $$
 # \begin{aligned}
-# \log q(z) &= -\tfrac12\log(2\pi\sigma^2) - \frac{(z-\mu)^2}{2\sigma^2}, \\
+# \log q(z) &= -\tfrac12\log(2\pi\sigma^2) - \frac{(z-\mu)^2}{2\sigma^2}, \cr
 # \log p(z) &= -\tfrac12\log(2\pi s^2) - \frac{(z-\mu_0)^2}{2s^2}.
 # \end{aligned} \tag{3.3}
 # $$
@@ -141,7 +141,7 @@ def normal(*shape, offset=0):
 # $$
 # \begin{aligned}
 # \mathbb E\,t^2 &= \int t \cdot t\,\varphi(t)\,dt
-# = \bigl[-t\,\varphi(t)\bigr]_{-\infty}^{\infty} + \int \varphi(t)\,dt = 0 + 1, \\
+# = \bigl[-t\,\varphi(t)\bigr]_{-\infty}^{\infty} + \int \varphi(t)\,dt = 0 + 1, \cr
 # \mathbb E\,t &= \int t\,\varphi(t)\,dt = \bigl[-\varphi(t)\bigr]_{-\infty}^{\infty} = 0.
 # \end{aligned} \tag{3.5}
 # $$
@@ -151,8 +151,8 @@ def normal(*shape, offset=0):
 #
 # $$
 # \begin{aligned}
-# \mathbb E(z-\mu_0)^2 &= \mathbb E\bigl(\sigma t + (\mu-\mu_0)\bigr)^2 \\
-# &= \sigma^2\,\mathbb E\,t^2 + 2\sigma(\mu-\mu_0)\,\mathbb E\,t + (\mu-\mu_0)^2 \\
+# \mathbb E(z-\mu_0)^2 &= \mathbb E\bigl(\sigma t + (\mu-\mu_0)\bigr)^2 \cr
+# &= \sigma^2\,\mathbb E\,t^2 + 2\sigma(\mu-\mu_0)\,\mathbb E\,t + (\mu-\mu_0)^2 \cr
 # &= \sigma^2 + (\mu-\mu_0)^2.
 # \end{aligned} \tag{3.6}
 # $$
@@ -181,7 +181,7 @@ def normal(*shape, offset=0):
 #
 # $$
 # \begin{aligned}
-# \mathrm{KL}\Bigl(\prod_j q_j \,\Big\|\, \prod_j p_j\Bigr) &= \sum_{j=1}^d \mathrm{KL}(q_j \,\|\, p_j) \\
+# \mathrm{KL}\Bigl(\prod_j q_j \,\Big\|\, \prod_j p_j\Bigr) &= \sum_{j=1}^d \mathrm{KL}(q_j \,\|\, p_j) \cr
 # &= \tfrac12\sum_{j=1}^d \left[\frac{\sigma_j^2 + (\mu_j-\mu_{0,j})^2}{s_j^2} - 1
 # - \log\frac{\sigma_j^2}{s_j^2}\right].
 # \end{aligned} \tag{3.9, Eq. 4}
@@ -303,7 +303,7 @@ for convention, (of_r, of_kl) in weights.items():
 #
 # $$
 # \begin{aligned}
-# a &= \tfrac12(e^r - 1), \qquad b = \frac{\sigma(\mu-\mu_0)}{s^2}, \\
+# a &= \tfrac12(e^r - 1), \qquad b = \frac{\sigma(\mu-\mu_0)}{s^2}, \cr
 # \operatorname{Var}\ell &= a^2\operatorname{Var}t^2 + b^2\operatorname{Var}t + 2ab\operatorname{Cov}(t^2, t) = 2a^2 + b^2,
 # \end{aligned} \tag{3.10}
 # $$
@@ -391,7 +391,7 @@ plt.show()
 #
 # $$
 # \begin{aligned}
-# \overline{\mathrm{KL}} &= \tfrac12\left[\frac{v + \overline{(m-\mu_0)^2}}{s^2} - 1 - \log\frac{v}{s^2}\right], \\
+# \overline{\mathrm{KL}} &= \tfrac12\left[\frac{v + \overline{(m-\mu_0)^2}}{s^2} - 1 - \log\frac{v}{s^2}\right], \cr
 # \overline{\mathrm{KL}}_{\min} &= \frac{\operatorname{Var}\mu_0}{2 s^2} \quad\text{at } v = s^2,\; m = \overline{\mu_0}.
 # \end{aligned} \tag{3.12}
 # $$
@@ -473,7 +473,7 @@ check("active, both models", active, 20, tol=0)
 # $$
 # \begin{aligned}
 # \frac1N\sum_i \mathrm{KL}(q(z|x_i)\,\|\,p) &= \frac1N\sum_i\int q(z|x_i)\left[\log\frac{q(z|x_i)}{q_N(z)}
-# + \log\frac{q_N(z)}{p(z)}\right]dz \\
+# + \log\frac{q_N(z)}{p(z)}\right]dz \cr
 # &= \underbrace{\frac1N\sum_i \mathrm{KL}(q(z|x_i)\,\|\,q_N)}_{I_N,\ \text{mutual information of image and } z}
 # + \;\mathrm{KL}(q_N\,\|\,p).
 # \end{aligned} \tag{3.14}
@@ -491,7 +491,7 @@ check("active, both models", active, 20, tol=0)
 # $$
 # \begin{aligned}
 # \frac1N\sum_i \mathrm{KL}(q(z|x_i)\,\|\,p_i) &= \mathrm{KL}(q_N\,\|\,p_N)
-# + \mathbb E_{q_N(z)}\,\mathrm{KL}\bigl(q(i|z)\,\|\,p(i|z)\bigr) \\
+# + \mathbb E_{q_N(z)}\,\mathrm{KL}\bigl(q(i|z)\,\|\,p(i|z)\bigr) \cr
 # &\ge \mathrm{KL}(q_N\,\|\,p_N), \qquad p_N = \frac1N\sum_i p_i.
 # \end{aligned} \tag{3.15}
 # $$

@@ -270,8 +270,8 @@ for name, (z, u) in pairs.items():
 #
 # $$
 # \begin{aligned}
-# \text{explicitness} &= \sum_{j \le K_f}\bigl(1 - \rho(z_j, u_j)\bigr), \\
-# \text{intra} &= \sum_{j \ne k \le K_f} \operatorname{dep}(z_j, u_k), \\
+# \text{explicitness} &= \sum_{j \le K_f}\bigl(1 - \rho(z_j, u_j)\bigr), \cr
+# \text{intra} &= \sum_{j \ne k \le K_f} \operatorname{dep}(z_j, u_k), \cr
 # \text{inter} &= \frac{1}{d - K_f}\sum_{j > K_f}\Bigl[\sum_{k}\operatorname{dep}(z_j, u_k)
 # + \sum_{i<k}|\rho(z_j, u_i u_k)|\Bigr].
 # \end{aligned} \tag{4.11, Eqs. 6-9}
@@ -419,7 +419,7 @@ plt.show()
 #
 # $$
 # \begin{aligned}
-# \mathbb E|g_1| &= \sqrt{\tfrac2\pi}, \\
+# \mathbb E|g_1| &= \sqrt{\tfrac2\pi}, \cr
 # \mathbb E\lVert g\rVert &= \frac{\int_0^\infty r\,r^{m-1}e^{-r^2/2}\,dr}{\int_0^\infty r^{m-1}e^{-r^2/2}\,dr}
 # = \frac{2^{(m-1)/2}\,\Gamma(\frac{m+1}2)}{2^{(m-2)/2}\,\Gamma(\frac m2)}
 # = \sqrt2\,\frac{\Gamma(\frac{m+1}2)}{\Gamma(\frac m2)}.
@@ -530,7 +530,7 @@ print(f"{len(runs)} seeds each, scored on {counts['test']:,} unseen galaxies")
 #
 # $$
 # \begin{aligned}
-# \mathrm{LDS} &= \frac1{K_f}\sum_k\frac{m_k}{m_k + G_k + F_k}, \\
+# \mathrm{LDS} &= \frac1{K_f}\sum_k\frac{m_k}{m_k + G_k + F_k}, \cr
 # G_k &= \sum_{j \ne k,\, j \le K_f}|\rho(z_j, u_k)|, \qquad F_k = \sum_{j > K_f}|\rho(z_j, u_k)|.
 # \end{aligned} \tag{4.15}
 # $$
@@ -540,7 +540,7 @@ print(f"{len(runs)} seeds each, scored on {counts['test']:,} unseen galaxies")
 # $$
 # \begin{aligned}
 # \text{intra} &= \sum_k G_k, \qquad
-# \text{inter} = \frac{1}{d-K_f}\sum_k F_k + (\text{higher powers, products}), \\
+# \text{inter} = \frac{1}{d-K_f}\sum_k F_k + (\text{higher powers, products}), \cr
 # \frac{\partial\,\mathrm{LDS}}{\partial F_k} &= -\frac{1}{K_f}\,\frac{m_k}{(m_k+G_k+F_k)^2} < 0.
 # \end{aligned} \tag{4.16}
 # $$
