@@ -272,8 +272,8 @@ for name, (z, u) in pairs.items():
 # \begin{aligned}
 # \text{explicitness} &= \sum_{j \le K_f}\bigl(1 - \rho(z_j, u_j)\bigr), \cr
 # \text{intra} &= \sum_{j \ne k \le K_f} \operatorname{dep}(z_j, u_k), \cr
-# \text{inter} &= \frac{1}{d - K_f}\sum_{j > K_f}\Bigl[\sum_{k}\operatorname{dep}(z_j, u_k)
-# + \sum_{i<k}|\rho(z_j, u_i u_k)|\Bigr].
+# \text{inter} &= \frac{1}{d - K_f}\sum_{j > K_f}\Bigl[\sum_{k}\operatorname{dep}(z_j, u_k) \cr
+# &\qquad\qquad + \sum_{i<k}|\rho(z_j, u_i u_k)|\Bigr].
 # \end{aligned} \tag{4.11, Eqs. 6-9}
 # $$
 #

@@ -383,8 +383,10 @@ check("SAP by classifiers, perfect code", gap, 0.09, tol=0.04)
 # $(B-1)(L-1)$. Noise seems to know
 #
 # $$
-# I_\text{chance} \approx \frac{(B-1)(L-1)}{2n}\ \text{nats}, \qquad
-# \mathrm{MIG}_\text{ceiling} \approx 1 - \frac{(B-1)(L-1)}{2n \ln L}. \tag{7.11}
+# \begin{aligned}
+# I_\text{chance} &\approx \frac{(B-1)(L-1)}{2n}\ \text{nats}, \cr
+# \mathrm{MIG}_\text{ceiling} &\approx 1 - \frac{(B-1)(L-1)}{2n \ln L}.
+# \end{aligned} \tag{7.11}
 # $$
 #
 # The gap itself compares two such estimates, so for noise the bias cancels, and the floor is near 0. A second
@@ -398,8 +400,10 @@ check("SAP by classifiers, perfect code", gap, 0.09, tol=0.04)
 # codes, $q_{jk}$. An entropy of 0 means "one only", the largest possible, $\ln K$ or $\ln d$, "all alike":
 #
 # $$
-# D = \sum_j w_j \Bigl(1 + \sum_k p_{jk} \log_K p_{jk}\Bigr), \qquad
-# C = \sum_k v_k \Bigl(1 + \sum_j q_{jk} \log_d q_{jk}\Bigr), \tag{7.12}
+# \begin{aligned}
+# D &= \sum_j w_j \Bigl(1 + \sum_k p_{jk} \log_K p_{jk}\Bigr), \cr
+# C &= \sum_k v_k \Bigl(1 + \sum_j q_{jk} \log_d q_{jk}\Bigr),
+# \end{aligned} \tag{7.12}
 # $$
 #
 # with weights $w_j$ and $v_k$, the row's or column's share in the sum of all $R$. *Disentanglement* asks whether each
