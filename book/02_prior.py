@@ -25,7 +25,8 @@
 # - name two things that the prior does not do.
 #
 # **You need** the Gaussian density, and matrices. **Helpful**: [chapter 1](01_data.ipynb) for the factors, [chapter
-# 3](03_kl.ipynb) for the divergence. **Time**: 40 minutes of reading; the code runs for about 10 seconds on one core.
+# 3](03_kl.ipynb) for the divergence. **Time**: 40 minutes of reading, more with a pencil; the code runs for about 10
+# seconds on one core.
 
 # %% tags=["remove-cell"]
 import importlib.util
@@ -53,13 +54,13 @@ rounds = 2000  # of exact minimisation
 #
 # <details><summary>One answer</summary>
 #
-# Because otherwise "what we do not know" is partly what we do know, under another name. Three things go wrong.
-# *Reading*: if $z_\mathrm{recon}$ holds a copy of the radius, then whatever correlates with $z_\mathrm{recon}$ may owe
-# it to the radius, and nothing found there is new. *Writing*: to generate a galaxy of a given radius we fix
-# $z_\mathrm{aux}$ and draw $z_\mathrm{recon}$ from $\mathcal N(0, I)$; with a copy inside, that draw contradicts the
-# radius that we asked for, in a combination that the decoder never saw. *Accounting*: a perturbation of
-# $z_\mathrm{aux}$ with $z_\mathrm{recon}$ held fixed no longer shows what the factor does, since the copy stays
-# behind. At the end of the chapter we ask whether the prior alone gives us this independence. It does not.
+# Because otherwise "what we do not know" is partly what we do know. Three things go wrong. *Reading*: if
+# $z_\mathrm{recon}$ holds a copy of the radius, then whatever correlates with $z_\mathrm{recon}$ may owe it to the
+# radius, and nothing found there is new. *Writing*: to generate a galaxy of a given radius we fix $z_\mathrm{aux}$ and
+# draw $z_\mathrm{recon}$ from $\mathcal N(0, I)$; with a copy inside, that draw contradicts the radius that we asked
+# for, in a combination that the decoder never saw. *Accounting*: a perturbation of $z_\mathrm{aux}$ with
+# $z_\mathrm{recon}$ held fixed no longer shows what the factor does, since the copy stays behind. At the end of the
+# chapter we ask whether the prior alone gives us this independence. It does not.
 #
 # </details>
 
@@ -79,15 +80,15 @@ rng = np.random.default_rng(seed)
 # %% [markdown]
 # ## A prior that cannot tell
 #
-# A VAE explains an image by latents $z$ of a fixed prior and a decoder $p(x \mid z)$ around $f(z)$:
+# A VAE explains an image by latents $z$ of a fixed prior and a decoder that scatters images around a picture $f(z)$:
 #
 # $$
 # p(x) = \int p(x \mid f(z))\; \mathcal N(z;\, 0, I)\; dz. \tag{2.1}
 # $$
 #
-# Take any rotation $Q$ (so $Q^\top Q = I$, $|\det Q| = 1$) and rename the latents, $z' = Q z$. The density of
-# $\mathcal N(0, I)$ depends on $|z|$ alone and $|Q^\top z'| = |z'|$, so $z'$ has the same prior. Substitute $z =
-# Q^\top z'$:
+# Take any rotation $Q$, mirrors included (so $Q^\top Q = I$, $|\det Q| = 1$), and rename the latents, $z' = Q z$.
+# Substitute $z = Q^\top z'$. The volume stays, $dz = |\det Q^\top|\, dz' = dz'$; and the density of $\mathcal N(0, I)$
+# depends on $|z|$ alone, and $|Q^\top z'| = |z'|$, so the prior stays, too:
 #
 # $$
 # p(x) = \int p\bigl(x \mid f(Q^\top z')\bigr)\; \mathcal N(z';\, 0, I)\; dz'. \tag{2.2}
@@ -104,11 +105,11 @@ rng = np.random.default_rng(seed)
 # h(z) = F^{-1}\bigl(\Phi\bigl(Q\, \Phi^{-1}(F(z))\bigr)\bigr) \tag{2.3}
 # $$
 #
-# (all functions coordinate by coordinate) makes normals, rotates them, and goes back: $h(z)$ has the very prior that
-# $z$ has, and each of its coordinates depends on several of $z$'s. There is one such $h$ for every $Q$ that does more
-# than swap axes or flip signs. This is the theorem of Locatello et al. (2019): *for a generative model with a
-# factorised prior there are infinitely many entangled ones with the same $p(x)$*. Any method that sees only images
-# needs something else, a bias or a label, to prefer one of them.
+# (all functions but $Q$ coordinate by coordinate) makes normals, rotates them, and goes back: $h(z)$ has the very prior
+# that $z$ has, and for every $Q$ that does more than swap axes or flip signs, coordinates of $h(z)$ mix several of $z$.
+# With (2.2) this is the theorem of Locatello et al. (2019): *for a generative model with a factorised prior of two or
+# more latents there are infinitely many entangled ones with the same $p(x)$*. Any method that sees only images needs
+# something else, a bias or a label, to prefer one of them.
 #
 # Here is $h$ at work on two uniform latents.
 
@@ -125,14 +126,9 @@ axes[0].set_ylabel("second coordinate")
 figure.colorbar(dots, ax=axes, label="the true first latent")
 plt.show()
 
-# %%
-print("h(z)         mean  variance  correlation with the true first latent")
-for name, h in zip(("first", "second"), entangled.T, strict=True):
-    rho = np.corrcoef(h, z[:, 0])[0, 1]
-    print(f"{name:<10} {h.mean():6.2f} {h.var():9.3f} {rho:10.2f}")
-print("a uniform:   0.50     0.083")
-
 # %% [markdown]
+# Notice that nothing but the colour betrays the difference, and images have no such colour.
+#
 # ## What a prior that knows the factors buys
 #
 # Now let the prior of each image depend on its factors $u$, as in Eq. 3 of the paper: the first $K$ latents expect the
@@ -149,7 +145,8 @@ print("a uniform:   0.50     0.083")
 #
 # Which renamings are left? A linear one, $z' = T z$, turns the prior into $\mathcal N(T m(u),\, T \Sigma T^\top)$. To
 # go unnoticed it must leave mean and covariance alone *for every $u$ that occurs*. Write $T$ in blocks, for
-# $z_\mathrm{aux}$ and $z_\mathrm{recon}$. If the factors vary in all $K$ directions, the mean requires
+# $z_\mathrm{aux}$ and $z_\mathrm{recon}$. If the factors vary in all $K$ directions, the mean fixes the first $K$
+# columns,
 #
 # $$
 # T \begin{pmatrix} u \cr 0 \end{pmatrix} = \begin{pmatrix} u \cr 0 \end{pmatrix} \text{ for all } u
@@ -164,25 +161,38 @@ print("a uniform:   0.50     0.083")
 # \quad\Rightarrow\quad B = 0, \quad C C^\top = I. \tag{2.6}
 # $$
 #
-# So *$z_\mathrm{aux}$ is fixed, one latent for each factor, with its sign and its scale; $z_\mathrm{recon}$ may still
-# rotate within itself*, and no single coordinate of it has a meaning. For a bent renaming $z' = h(z)$ the argument is
-# as short. Its first block has mean $u$ for every $u$, as $z_\mathrm{aux}$ has. Averaged over $z_\mathrm{recon}$ it is
-# a function $\bar h(z_\mathrm{aux})$ with $\mathbb E_u[\bar h(z_\mathrm{aux}) - z_\mathrm{aux}] = 0$ for all $u$ of an
-# open set, and the family of Gaussians with an unknown mean is *complete*: only the zero function has that property.
-# So $\bar h(z_\mathrm{aux}) = z_\mathrm{aux}$, all of the variance $s^2$ is used up, and nothing of $z_\mathrm{recon}$
-# can enter. (What $z_\mathrm{recon}$ does within itself may bend, and differ with $z_\mathrm{aux}$, as long as it
-# stays $\mathcal N(0, I)$ at each value.)
+# (The trace of $B B^\top$ is the sum of the squares in $B$.) So *$z_\mathrm{aux}$ is fixed, one latent for each factor,
+# with its sign and its scale; $z_\mathrm{recon}$ may still rotate within itself*, and no single coordinate of it has a
+# meaning.
 #
-# **How this fits with the theory.** Khemakhem et al. (2020) prove what conditioning buys in general (*iVAE*). They
-# assume a prior $p(z \mid u)$ that is a product of exponential-family densities whose parameters depend on $u$ in an
-# *unknown* way; an injective decoder; additive noise whose characteristic function vanishes almost nowhere; and
-# sufficiently many different $u$. Then $p(x \mid u)$ determines the latents' sufficient statistics *up to an
-# invertible affine map*, and up to a permutation and a map of each latent by itself if there are two or more
-# statistics for each (or one that is not monotonic). With a fixed variance, as here, $z_j$ itself is the only
-# statistic, so their theorem leaves a matrix open. What closes it is (2.5): our prior does not learn its means, it is
-# *told* them. And $z_\mathrm{recon}$ is outside their theorem, since its prior ignores $u$. All of this is about $p(x
-# \mid u)$ with unlimited images; an encoder trained on eleven thousand may fail in ways of its own, and we shall see
-# some.
+# A bent renaming $z' = h(z)$ fares no better. To go unnoticed, each coordinate $j$ of its first block $h_1$ must have
+# mean $u_j$ and variance $s^2$, for every $u$.
+#
+# 1. Average over $z_\mathrm{recon}$, whose prior does not know $u$: $\bar h(z_\mathrm{aux}) = \mathbb E[h_1 \mid
+#    z_\mathrm{aux}]$. Then $\mathbb E_u[\bar h(z_\mathrm{aux}) - z_\mathrm{aux}] = u - u = 0$ for all $u$.
+# 2. If the $u$ fill an open set, only the zero function has mean 0 under every $\mathcal N(u, s^2 I)$ (the family is
+#    *complete*). So $\bar h(z_\mathrm{aux}) = z_\mathrm{aux}$.
+# 3. By the law of total variance $s^2 = \operatorname{Var}(\bar h_j) + \mathbb E[\operatorname{Var}(h_{1j} \mid
+#    z_\mathrm{aux})] = s^2 + \mathbb E[\dots]$. Nothing is left for the last term: $h_1 = z_\mathrm{aux}$, and
+#    $z_\mathrm{recon}$ cannot enter.
+#
+# (What $z_\mathrm{recon}$ does within itself may bend, and differ with $z_\mathrm{aux}$, as long as it stays $\mathcal
+# N(0, I)$ at each value.)
+#
+# <details><summary>How this fits with the theory of iVAE</summary>
+#
+# Khemakhem et al. (2020) prove what conditioning buys in general (*iVAE*): if the prior $p(z \mid u)$ is a product of
+# exponential families whose parameters depend on $u$ in an *unknown* way, then, with an injective decoder, additive
+# noise whose characteristic function vanishes almost nowhere, and enough different $u$, $p(x \mid u)$ determines the
+# latents' sufficient statistics *up to an invertible affine map* (and up to much less with two or more statistics for
+# each latent). With a fixed variance, as here, $z_j$ itself is the only statistic, so their theorem leaves a matrix
+# open. What closes it is (2.5): our prior does not learn its means, it is *told* them. And $z_\mathrm{recon}$ is
+# outside their theorem, since its prior ignores $u$.
+#
+# </details>
+#
+# All of this is about $p(x \mid u)$ with unlimited images; an encoder trained on eleven thousand may fail in ways of
+# its own, and we shall see some.
 
 # %%
 show_source(targeted_prior)
@@ -220,8 +230,10 @@ check("log density at the mean", density, 1.8484, tol=1e-4)
 # p(x \mid u) = \mathcal N(x;\, W u,\, s^2\, W W^\top + I). \tag{2.7}
 # $$
 #
-# Under the first prior $W Q$ and $W$ give the same covariance: $W Q Q^\top W^\top = W W^\top$. Turn the true $A$ and
-# watch both log-likelihoods.
+# Under the first prior $W Q$ and $W$ give the same covariance: $W Q Q^\top W^\top = W W^\top$. Under the second the
+# mean turns away from the image. At 180° it is $-Au$; with a covariance of almost $I$ that costs $\tfrac12 \mathbb E
+# \bigl(|x + Au|^2 - |x - Au|^2\bigr) = 2\, \mathbb E|Au|^2$ nats, and since the columns of $A$ have the lengths 4 and
+# 2, this is $2\,(16 + 4) = 40$. Turn the true $A$ and watch both log-likelihoods.
 
 
 # %%
@@ -262,10 +274,10 @@ check("N(u, 1/n): angle of the highest, degrees", angles[np.argmax(told)], 0, to
 print(f"N(u, 1/n): highest minus lowest {np.ptp(told):.1f} nats per image")
 
 # %% [markdown]
-# Notice the flat line: twelve pixels and two thousand images say *nothing* about the angle. (Real VAEs often do come
-# out aligned with something. Their posteriors are diagonal, and (2.2) needs a posterior that turns along. Rolínek et
-# al. 2019 show that this makes them choose the axes of a principal component analysis: a bias, and an accident if
-# those happen to be our factors.)
+# Notice the flat line: twelve pixels and two thousand images say *nothing* about the angle. The other curve falls by
+# the 40 nats of the pencil. (Real VAEs often do come out aligned with something. Their posteriors are diagonal, and
+# (2.2) needs a posterior that turns along. Rolínek et al. 2019 show that this makes them choose the axes of a
+# principal component analysis: a bias, and an accident if those happen to be our factors.)
 #
 # ## What 1/n means
 #
@@ -280,18 +292,18 @@ print(f"N(u, 1/n): highest minus lowest {np.ptp(told):.1f} nats per image")
 # \end{aligned} \tag{2.8}
 # $$
 #
-# because $\sum_i (y_i - z)^2 = \sum_i (y_i - \bar y)^2 + n (\bar y - z)^2$, the mixed terms adding to zero. So
-# $\mathcal N(u_j, 1/n)$ says: *treat the label like the average of $n$ measurements, each as uncertain as the factor
-# itself varies*. Our $u$ are standardised, so the width $1/\sqrt n$ is in units of the factor's spread. For 11,468
-# images it is about a hundredth. Note what this is not: no galaxy was measured 11,468 times. That $n$ is the number of
-# images is a choice of the paper, a way to tighten the prior as data grow, and $s^2$ is a dial that we may turn.
+# because $y_i - z = (y_i - \bar y) + (\bar y - z)$, and the mixed terms add to zero. So $\mathcal N(u_j, 1/n)$ says:
+# *treat the label like the average of $n$ measurements, each as uncertain as the factor itself varies*. Our $u$ are
+# standardised, so the width $1/\sqrt n$ is in units of the factor's spread. For 11,468 images it is about a hundredth.
+# Note what this is not: no galaxy was measured 11,468 times. That $n$ is the number of images is a choice of the
+# paper, a way to tighten the prior as data grow, and $s^2$ is a dial that we may turn.
 #
 # The scale of $u$ is part of the dial. The paper scales the factors min-max, onto $[0, 1]$, where a uniform factor has
 # the variance $\int_0^1 (u - \tfrac12)^2 du = 1/12$. The same $1/n$ is then 12 times looser, relative to the variance
 # of $u$.
 #
 # And what does a miss cost? The divergence of a posterior $\mathcal N(\mu, \sigma^2)$ from the prior contains
-# $(\mu - u)^2 / 2 s^2$ ([chapter 3](03_kl.ipynb); Eq. 4 of the paper). With $\sigma^2 = s^2$ it is all there is:
+# $(\mu - u)^2 / 2 s^2$ ([chapter 3](03_kl.ipynb); Eq. 4 of the paper). With $\sigma^2 = s^2$ that is all of it:
 
 # %%
 n = results.load("galaxies-headline")["n"]["train"]
@@ -335,15 +347,17 @@ check("variance of z_recon", z[:, 2].var(), 1.0, tol=0.02)
 #
 # $$
 # \frac{\beta}{2 s^2}\, \mathbb E\bigl[(\mu - u)^2 \mid x\bigr] = \frac{\beta}{2 s^2} \Bigl[ (\mu - \hat u)^2 +
-# \operatorname{Var}(u \mid x) \Bigr], \qquad \hat u = \mathbb E[u \mid x], \tag{2.9}
+# \operatorname{Var}(u \mid x) \Bigr], \qquad \hat u = \mathbb E[u \mid x]. \tag{2.9}
 # $$
 #
-# so the prior pulls towards *the best guess of the factor*, and the second term is paid whatever the encoder does. The
-# reconstruction has an optimum of its own, a value $m$ at which the decoder draws this image best; near it
-# $R \approx R_0 + (\mu - m)^2 / 2\tau^2$. Setting the derivative of the sum to zero,
+# (Expand $\mu - u = (\mu - \hat u) + (\hat u - u)$; the mixed term has mean 0.) So the prior pulls towards *the best
+# guess of the factor*, and the second term is paid whatever the encoder does. The reconstruction loss $R$ has an
+# optimum of its own, a value $\mu_R$ at which the decoder draws this image best. Near it $R$ is a parabola, $R \approx
+# \text{const} + (\mu - \mu_R)^2 / 2\tau^2$, narrow (small $\tau$) if the decoder is sensitive to this latent. The sum
+# has the derivative $\tfrac{\beta}{s^2}(\mu - \hat u) + \tfrac{1}{\tau^2}(\mu - \mu_R)$, which is zero at
 #
 # $$
-# \mu^* = \frac{(\beta/s^2)\, \hat u + (1/\tau^2)\, m}{\beta/s^2 + 1/\tau^2}. \tag{2.10}
+# \mu^* = \frac{(\beta/s^2)\, \hat u + (1/\tau^2)\, \mu_R}{\beta/s^2 + 1/\tau^2}. \tag{2.10}
 # $$
 #
 # A weighted mean. A tight prior makes the latent $\hat u$: *the encoder does not ignore the image, it becomes a
@@ -351,7 +365,9 @@ check("variance of z_recon", z[:, 2].var(), 1.0, tol=0.02)
 # $\beta = 20$ with variance 1, the authors' setting, pulls like variance 0.05 with $\beta = 1$.)
 #
 # To see who wins, let the decoder learn, too. In the linear world the encoder is $\mu = M x$ with variances
-# $\sigma_j^2$, the decoder $\hat x = W z$, and the mean loss per image is, with pixel noise of variance 1,
+# $\sigma_j^2$, the decoder $\hat x = W z$ with columns $w_j$. Latent $j$ has the prior mean $m_j$ and variance $s_j^2$
+# of (2.4). With $z = M x + \sigma\varepsilon$ and pixel noise of variance 1 the mean loss per image is, up to a
+# constant,
 #
 # $$
 # \begin{aligned}
@@ -361,25 +377,37 @@ check("variance of z_recon", z[:, 2].var(), 1.0, tol=0.02)
 # \end{aligned} \tag{2.11}
 # $$
 #
-# With $D = \operatorname{diag}(\beta/s_j^2)$ and $\hat M = \mathbb E[m\,x^\top]\, \mathbb E[x x^\top]^{-1}$, the best
-# linear guess of the prior mean, each of three derivatives vanishes at a formula:
+# The second term is what $\sigma\varepsilon$ adds to the squared error; the second line is the divergence ([chapter
+# 3](03_kl.ipynb)). With $D = \operatorname{diag}(\beta/s_j^2)$ the three derivatives are
+#
+# $$
+# \begin{aligned}
+# \partial L/\partial M &= -W^\top\, \mathbb E[(x - W M x)\, x^\top] + D\, \mathbb E[(M x - m)\, x^\top], \cr
+# \partial L/\partial \sigma_j^2 &= \tfrac12 |w_j|^2 + \tfrac\beta2\, (1/s_j^2 - 1/\sigma_j^2), \cr
+# \partial L/\partial W &= -\mathbb E[(x - W\mu)\, \mu^\top] + W \operatorname{diag}\sigma^2,
+# \end{aligned} \tag{2.12}
+# $$
+#
+# and with $\hat M = \mathbb E[m\,x^\top]\, \mathbb E[x x^\top]^{-1}$, the best linear guess of the prior mean, they
+# vanish at
 #
 # $$
 # \begin{aligned}
 # M &= (W^\top W + D)^{-1} (W^\top + D \hat M), \qquad
 # \sigma_j^2 = \frac{\beta}{|w_j|^2 + \beta/s_j^2}, \cr
 # W &= \mathbb E[x \mu^\top] \bigl( \mathbb E[\mu\mu^\top] + \operatorname{diag}\sigma^2 \bigr)^{-1}.
-# \end{aligned} \tag{2.12}
+# \end{aligned} \tag{2.13}
 # $$
 #
-# The first is (2.10) with matrices. Repeating the three lowers $L$ in each round. The world has two known factors and
-# an *unknown* one, $v$: factor $u_1$ is as plain as flux (ten times the noise), $u_2$ as faint as `psf` (as strong as
-# the noise), and $v$, which nobody told the prior about, is in between (three times).
+# The first is (2.10) with matrices. Each of the three minimises $L$ while the others are held, so repeating them never
+# raises it. The world has two known factors and an *unknown* one, $v$: factor $u_1$ is as plain as flux (ten times the
+# noise), $u_2$ as faint as `psf` (as strong as the noise), and $v$, which nobody told the prior about, is in between
+# (three times).
 
 
 # %%
 def fit_linear(x, u, s2, d, seed, beta=1.0):
-    """Minimise (2.11) by rounds of (2.12); encoder (d, P), decoder (P, d)."""
+    """Minimise (2.11) by rounds of (2.13); encoder (d, P), decoder (P, d)."""
     n, K = u.shape
     W = np.random.default_rng(seed).normal(size=(x.shape[1], d))
     D = beta / np.array([s2] * K + [1.0] * (d - K))
@@ -399,6 +427,8 @@ pictures = np.hstack([u, v]) @ B.T + rng.normal(size=(size, 12))
 guess = pictures @ np.linalg.lstsq(pictures, u[:, 1], rcond=None)[0]
 best = np.corrcoef(guess, u[:, 1])[0, 1]
 print(f"the best linear guess of the weak factor correlates {best:.2f} with it")
+rule = best**2 / 2 / 4.5
+print(f"rule (2.14), derived below: theft pays at variances above {rule:.3f}")
 
 # %%
 variances = np.geomspace(1, 1e-3, 7)
@@ -408,7 +438,7 @@ for d in (2, 3):
     tables = [np.corrcoef([pictures @ M[1], u[:, 1], v[:, 0]]) for M in encoders]
     found[d] = np.abs(tables)[:, 0, 1:]  # with its own factor, with the unknown one
 
-# %% mystnb={"image": {"alt": "Correlation of the second guided latent with its weak factor and with the unknown one, against the prior variance from 1 down to 0.001, in two panels. Left, no free latent: at variance 1 the latent follows the unknown factor at 0.94 and its own at 0.1; between 0.1 and 0.03 they cross, and from there on it follows its factor at 0.7, the best linear guess. Right, one free latent: it follows its own factor at every variance."}}
+# %% mystnb={"image": {"alt": "Correlation of the second guided latent with its weak factor and with the unknown one, against the prior variance from 1 down to 0.001, in two panels. Left, no free latent: at variance 1 the latent follows the unknown factor at 0.94 and its own at 0.1; between 0.1 and 0.03 they cross, and from there on it follows its factor at 0.7, the best linear guess; a line near the crossing marks the rule. Right, one free latent: it follows its own factor at every variance."}}
 figure, axes = plt.subplots(1, 2, figsize=(8, 3.2), sharey=True)
 for axis, d in zip(axes, (2, 3), strict=True):
     axis.semilogx(variances, found[d][:, 0], "o-", label="its own factor, weak")
@@ -416,35 +446,33 @@ for axis, d in zip(axes, (2, 3), strict=True):
     axis.axhline(best, color="grey", linestyle=":", label="best linear guess")
     axis.set(xlabel="prior variance", title=f"{d - 2} free latent(s)")
     axis.invert_xaxis()
+axes[0].axvline(rule, color="C2", linestyle="-.", label="rule (2.14)")
 axes[0].set_ylabel("|correlation| of the guided latent")
-axes[0].legend(fontsize=8)
+axes[1].legend(*axes[0].get_legend_handles_labels(), fontsize=8, loc="center")
 plt.show()
 
-# %%
-print("variance  " + "".join(f"{s2:9.4f}" for s2 in variances))
-for d in (2, 3):
-    for name, rho in zip(("own", "unknown"), found[d].T, strict=True):
-        print(f"{d - 2} free {name:<8}" + "".join(f"{value:6.2f}   " for value in rho))
-print(f"rule (2.13): {best**2 / 2 / 4.5:.3f}")
-
 # %% [markdown]
-# Left, without a free latent, the weak factor's latent is *stolen*. A rough account: drawing the unknown factor is
-# worth $G = 3^2/2 = 4.5$ nats of reconstruction per image. The thief gives up the guess of $u_2$, of correlation
-# $\rho$. It can whisper $v$ (a small $\mu$, with large decoder weights), so by (2.9) all it pays is the variance that
-# the guess explained, $\rho^2$, over $2s^2$. Theft does not pay where
+# Left, without a free latent, the weak factor's latent is *stolen*. A rough account ($\beta = 1$): drawing the unknown
+# factor saves $G = \tfrac12 \mathbb E|3v|^2 = 4.5$ nats of reconstruction per image. What does it cost? The honest
+# latent, at the guess $\hat u_2$ of correlation $\rho$, misses by $\mathbb E(\hat u_2 - u_2)^2 = 1 - \rho^2$. The
+# thief whispers $v$ (a small $\mu$, with large decoder weights) and misses by little more than $\mathbb E\, u_2^2 =
+# 1$. By (2.9) the difference, $\rho^2$, is charged over $2 s^2$. Theft does not pay where
 #
 # $$
-# \frac{\rho^2}{2 s^2} > G \quad\Longleftrightarrow\quad s^2 < \frac{\rho^2}{2 G}. \tag{2.13}
+# \frac{\rho^2}{2 s^2} > G \quad\Longleftrightarrow\quad s^2 < \frac{\rho^2}{2 G}. \tag{2.14}
 # $$
 #
-# The number is printed above, and the curves cross near it. Below it the latent follows its factor, as well as any
-# linear guess can. Right, with one free latent for the one unknown, nobody needs to steal, and even variance 1 aligns.
-# So the tight prior matters where *something else in the image is worth more than the factor*.
+# (The account leaves out about a nat on each side of the bargain: what the honest latent draws, and what it costs to
+# transmit $v$.) The curves cross near this rule, the vertical line. Below it the latent follows its factor, as well as
+# any linear guess can. Right, with one free latent for the one unknown, nobody needs to steal, and even variance 1
+# aligns. So the tight prior matters where *something else in the image is worth more than the factor*.
 #
 # ## What the galaxies say
 #
 # Now real training runs, three seeds each, scored on 16,384 fresh galaxies (the committed results; the recipe is that
-# of [chapter 6](06_training.ipynb)). First the variance, with all the images:
+# of [chapter 6](06_training.ipynb)). `ssim_clean` is the likeness of the pictures, 1 at best ([chapter
+# 7](07_metrics.ipynb)); `flux`, `radius` and `psf` are correlations of a factor with its latent; `aux_recon` is the
+# mean size of those between guided and free latents, 0 at best. First the variance, with all the images:
 
 
 # %%
@@ -472,16 +500,12 @@ header("variance")
 for name, runs in by_variance.items():
     row(name, runs)
 
-print("\nflux by seed")
-for name, runs in by_variance.items():
-    print(f"{name:<8}" + ", ".join(f"{run['scores']['corr_flux']:.3f}" for run in runs))
-
 # %% [markdown]
-# The pictures do not care: `ssim_clean` is the same to a thousandth. The meaning does. With variance 1 or 0.1 `psf`
-# is lost in every seed, and `flux` in one seed of each comes out with the wrong sign. The two variances that fail lie
-# on the wrong side of (2.13) for any gain above a few nats (the prices stand below the next table). With $1/n$ every
-# factor is found in every seed. Between 0.1 and $1/n$ there is no run, so the table does not say how tight is tight
-# enough.
+# The pictures do not care: `ssim_clean` is the same to a thousandth. The meaning does. With variance 1 or 0.1 `psf` is
+# lost in every seed, and `flux` in one seed of each comes out with the wrong sign (the figure below shows each seed).
+# Both variances lie on the wrong side of (2.14) for any gain above a few nats (the prices stand below the next table).
+# With $1/n$ all three factors are found in every seed. Between 0.1 and $1/n$ there is no run, so the table does not
+# say how tight is tight enough.
 #
 # Then the number of images, with the prior following, $s^2 = 1/n$. The number of optimiser steps is held equal, so few
 # images are seen in many more epochs:
@@ -500,7 +524,7 @@ for count in counts:
 for variance in (1.0, 0.1):
     print(f"variance {variance}: {rho2 / 2 / variance:25.2f}")
 
-# %% mystnb={"image": {"alt": "Correlation of three latents with their factors, a mark per seed. Left, against the prior variance: at 1 and 0.1 psf lies at zero and flux is spread from minus 0.4 to 0.95; at 1/n flux and radius lie at one, psf at 0.84. Right, against the number of images: psf near zero at 300 and 1,000, at 0.8 from 3,000 on, the others near one."}}
+# %% mystnb={"image": {"alt": "Correlation of three latents with their factors, a mark per seed. Left, against the prior variance: at 1 and 0.1 psf lies at zero and flux is spread from minus 0.4 to 0.95; at one over n flux and radius lie at one, psf at 0.84. Right, against the number of images: psf near zero at 300 and 1,000, at 0.8 from 3,000 on, the others near one."}}
 figure, (left, right) = plt.subplots(1, 2, figsize=(8, 3.2), sharey=True)
 sweeps = {1.0: by_variance["1"], 0.1: by_variance["0.1"], 1 / n: headline}
 for axis, sweep in ((left, sweeps), (right, counts)):
@@ -510,8 +534,8 @@ for axis, sweep in ((left, sweeps), (right, counts)):
         axis.semilogx([place for place, _ in runs], values, mark, mfc="none", label=name)
 left.set(xlabel="prior variance, all images", ylabel="correlation with the factor")
 left.invert_xaxis()
+left.legend(loc="center")
 right.set(xlabel="training images n, prior variance 1/n")
-right.legend(loc="center left")
 plt.show()
 
 # %% [markdown]
@@ -520,10 +544,9 @@ plt.show()
 #
 # Why? Two suspects, and neither is convicted. *Theft*: but at $n = 1000$ the prior still bids hundreds of nats for
 # `psf` (last column). *Learning by heart*: an encoder that sees each image in hundreds of epochs may recite the labels
-# of the training rows and know nothing of a fresh galaxy. The files score fresh galaxies only. In the one run with
-# 1,000 rows in which we looked at the training rows as well, with half the epochs, `psf` was as good as absent there,
-# too, which speaks against reciting: the encoder had not found the faint trace at all. What the table does show: *the
-# method "assumes n large", as the paper says, and a targeted prior does not replace images*.
+# of the training rows and know nothing of a fresh galaxy; the files, which score fresh galaxies only, cannot say. Which
+# scores on the training rows would tell the two apart? What the table does show: *the method "assumes n large", as the
+# paper says, and a targeted prior does not replace images*.
 #
 # ## What the prior does not do
 #
@@ -533,12 +556,13 @@ plt.show()
 # \epsilon^2$, posterior variance $\epsilon^2$), the average divergence from $\mathcal N(0,1)$ is
 #
 # $$
-# \tfrac12 \bigl( \epsilon^2 + (1 - \epsilon^2) - 1 - \log \epsilon^2 \bigr) = -\log \epsilon. \tag{2.14}
+# \tfrac12 \bigl( \epsilon^2 + (1 - \epsilon^2) - 1 - \log \epsilon^2 \bigr) = -\log \epsilon. \tag{2.15}
 # $$
 #
 # To a tenth of the spread that is 2.3 nats, next to nothing beside the numbers of the price table. In (2.6) the
 # renaming that mixes factors into $z_\mathrm{recon}$ is forbidden, for the *model*; but the encoder is not the model's
-# exact posterior, and a small price is soon paid. What happens when nothing else forbids the copy, $\lambda_2 = 0$:
+# exact posterior, and a small price is soon paid. What happens when nothing else forbids the copy, $\lambda_2 = 0$ (LDS
+# is a score of independence, 1 at best, of [chapter 7](07_metrics.ipynb)):
 
 # %%
 check("price of a copy to a tenth, nats", -np.log(0.1), 2.3026, tol=1e-4)
@@ -550,7 +574,7 @@ for name, runs in pair.items():
     print(f"{name:<14} {mean[0]:17.3f} {mean[1]:17.3f} {mean[2]:9.3f}")
 
 # %% [markdown]
-# The guided latents are as good as before, and $z_\mathrm{recon}$ copies them: its correlations with $z_\mathrm{aux}$
+# `psf` is found as well as before, and $z_\mathrm{recon}$ copies what is guided: its correlations with $z_\mathrm{aux}$
 # are almost thirty times larger. Alignment is the prior's work; *independence is not*, and it needs the penalties of
 # [chapter 4](04_regularizers.ipynb).
 #
@@ -609,8 +633,8 @@ check("halfway, at s2 = beta tau2", halfway, 0.5, tol=1e-9)
 # %% [markdown]
 # <details><summary>Why</summary>
 #
-# The sum $\tfrac{\beta}{2s^2}(\mu - \hat u)^2 + \tfrac{1}{2\tau^2}(\mu - m)^2$ has the derivative
-# $\tfrac{\beta}{s^2}(\mu - \hat u) + \tfrac{1}{\tau^2}(\mu - m)$; solve for $\mu$. The weights are equal at
+# The sum $\tfrac{\beta}{2s^2}(\mu - \hat u)^2 + \tfrac{1}{2\tau^2}(\mu - \mu_R)^2$ has the derivative
+# $\tfrac{\beta}{s^2}(\mu - \hat u) + \tfrac{1}{\tau^2}(\mu - \mu_R)$; solve for $\mu$. The weights are equal at
 # $s^2 = \beta\tau^2$: a decoder that is sensitive to the latent (small $\tau$) needs a tight prior to hold it.
 #
 # </details>
