@@ -27,14 +27,28 @@
 # - explain why the divergence of the aggregate posterior is hard, and by how much an estimate of it is off.
 #
 # **You need** the targeted prior of [chapter 2](02_prior.ipynb). **Helpful**: [notation](notation.md). **Time**: 45
-# minutes of reading, more with a pencil; the code runs for about ten seconds on one core.  %% tags=["remove-cell"]
-# import importlib.util import subprocess import sys  if importlib.util.find_spec("auxvae_lite") is None:  # Colab:
-# fetch the package, leave its torch alone address = "git+https://github.com/YOUR_GITHUB_OWNER/auxvae-lite"
-# subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", address], check=True)  %% tags=["parameters"] n =
-# 11468  # training images: the prior of a guided latent has variance 1/n rho = 0.9  # the toy of the aggregate
-# posterior: correlation of each latent with its image latents = 2  # its number of latents sizes = [4, 16, 64, 256,
-# 1024]  # its numbers of images repeats = 20  # times that each is drawn galaxy_rows = 1000  # galaxies shown to the
-# trained models seed = 0  %% [markdown] Predict first
+# minutes of reading, more with a pencil; the code runs for about ten seconds on one core.
+
+# %% tags=["remove-cell"]
+import importlib.util
+import subprocess
+import sys
+
+if importlib.util.find_spec("auxvae_lite") is None:  # Colab: fetch the package, leave its torch alone
+    address = "git+https://github.com/YOUR_GITHUB_OWNER/auxvae-lite"
+    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", address], check=True)
+
+# %% tags=["parameters"]
+n = 11468  # training images: the prior of a guided latent has variance 1/n
+rho = 0.9  # the toy of the aggregate posterior: correlation of each latent with its image
+latents = 2  # its number of latents
+sizes = [4, 16, 64, 256, 1024]  # its numbers of images
+repeats = 20  # times that each is drawn
+galaxy_rows = 1000  # galaxies shown to the trained models
+seed = 0
+
+# %% [markdown]
+# ## Predict first
 #
 # *Given two Gaussians $\mathcal N(\mu_1, \Sigma_1)$ and $\mathcal N(\mu_2, \Sigma_2)$, what are the two terms in their
 # KL divergence?* And a guess before you go on: if the second Gaussian is a hundred times narrower than you thought, how

@@ -27,13 +27,27 @@
 #
 # **You need** the idea of a batch of posterior means $\mu$, [notation](notation.md). **Helpful**: [chapter
 # 3](03_kl.ipynb); LDS comes back in [chapter 7](07_metrics.ipynb). **Time**: 45 minutes of reading, more with a
-# pencil; the code runs for about ten seconds on one core.  %% tags=["remove-cell"] import importlib.util import
-# subprocess import sys  if importlib.util.find_spec("auxvae_lite") is None:  # Colab: fetch the package, leave its
-# torch alone address = "git+https://github.com/YOUR_GITHUB_OWNER/auxvae-lite" subprocess.run([sys.executable, "-m",
-# "pip", "install", "--quiet", address], check=True)  %% tags=["parameters"] degree = 3  # largest power in the
-# correlations, as in the authors' code batches = [2, 5, 16, 64, 128, 512]  # batch sizes at which chance is measured
-# draws = 300  # random batches of each size galaxy_rows = 4000  # galaxies shown to the trained model neighbours = 15
-# # of the witness that reads factors off latents seed = 0  %% [markdown] Predict first
+# pencil; the code runs for about ten seconds on one core.
+
+# %% tags=["remove-cell"]
+import importlib.util
+import subprocess
+import sys
+
+if importlib.util.find_spec("auxvae_lite") is None:  # Colab: fetch the package, leave its torch alone
+    address = "git+https://github.com/YOUR_GITHUB_OWNER/auxvae-lite"
+    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", address], check=True)
+
+# %% tags=["parameters"]
+degree = 3  # largest power in the correlations, as in the authors' code
+batches = [2, 5, 16, 64, 128, 512]  # batch sizes at which chance is measured
+draws = 300  # random batches of each size
+galaxy_rows = 4000  # galaxies shown to the trained model
+neighbours = 15  # of the witness that reads factors off latents
+seed = 0
+
+# %% [markdown]
+# ## Predict first
 #
 # A factor $u$ is uniform on $[-1, 1]$, and a latent is $z = u^2$: it knows everything about $u$ but the sign. *What is
 # the correlation of $z$ and $u$?* And a second one: two columns of pure noise in a batch of *two* images. *How large is

@@ -25,12 +25,26 @@
 #
 # **You need** the density of a Gaussian and the chain rule. **Helpful**: [chapter 2](02_prior.ipynb) for the prior,
 # [chapter 3](03_kl.ipynb) for the divergence. **Time**: 40 minutes of reading, more with a pencil; the code runs for
-# about fifteen seconds on one core.  %% tags=["remove-cell"] import importlib.util import subprocess import sys  if
-# importlib.util.find_spec("auxvae_lite") is None:  # Colab: fetch the package, leave its torch alone address =
-# "git+https://github.com/YOUR_GITHUB_OWNER/auxvae-lite" subprocess.run([sys.executable, "-m", "pip", "install",
-# "--quiet", address], check=True)  %% tags=["parameters"] seed = 0 samples = 100_000  # draws of each Monte-Carlo
-# check image_shape = (1, 33, 33)  # of the network that is taken apart size = 1200  # images of the example with own
-# arrays epochs = 8  %% [markdown] Predict first
+# about fifteen seconds on one core.
+
+# %% tags=["remove-cell"]
+import importlib.util
+import subprocess
+import sys
+
+if importlib.util.find_spec("auxvae_lite") is None:  # Colab: fetch the package, leave its torch alone
+    address = "git+https://github.com/YOUR_GITHUB_OWNER/auxvae-lite"
+    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", address], check=True)
+
+# %% tags=["parameters"]
+seed = 0
+samples = 100_000  # draws of each Monte-Carlo check
+image_shape = (1, 33, 33)  # of the network that is taken apart
+size = 1200  # images of the example with own arrays
+epochs = 8
+
+# %% [markdown]
+# ## Predict first
 #
 # A decoder with weights $\theta$ gives each image $x$ some probability density, the *evidence* $p_\theta(x)$. An
 # encoder with weights $\phi$ plays no part in it: $\phi$ does not occur in $p_\theta(x)$. Yet we train both by

@@ -26,13 +26,31 @@
 #
 # **You need** the model of [chapter 5](05_model.ipynb). **Helpful**: [chapter 3](03_kl.ipynb) for the divergence,
 # [chapter 4](04_regularizers.ipynb) for the penalties. **Time**: 30 minutes of reading, more with a pencil; the code
-# runs for about two minutes on one core.  %% tags=["remove-cell"] import importlib.util import subprocess import sys
-# if importlib.util.find_spec("auxvae_lite") is None:  # Colab: fetch the package, leave its torch alone address =
-# "git+https://github.com/YOUR_GITHUB_OWNER/auxvae-lite" subprocess.run([sys.executable, "-m", "pip", "install",
-# "--quiet", address], check=True)  %% tags=["parameters"] Case 1 of the paper; Case 2 is radius, g1, g2; Case 3 is
-# flux, radius factors = ["flux", "radius", "g1", "g2", "psf"] prior_variance = None  # None means 1/n, n the number
-# of training images beta = 1.0 lambda_1 = 0.1 lambda_2 = 0.6 degree = 3 epochs = 22 seed = 0 size = 16384  %%
-# [markdown] Predict first
+# runs for about two minutes on one core.
+
+# %% tags=["remove-cell"]
+import importlib.util
+import subprocess
+import sys
+
+if importlib.util.find_spec("auxvae_lite") is None:  # Colab: fetch the package, leave its torch alone
+    address = "git+https://github.com/YOUR_GITHUB_OWNER/auxvae-lite"
+    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", address], check=True)
+
+# %% tags=["parameters"]
+# Case 1 of the paper; Case 2 is radius, g1, g2; Case 3 is flux, radius
+factors = ["flux", "radius", "g1", "g2", "psf"]
+prior_variance = None  # None means 1/n, n the number of training images
+beta = 1.0
+lambda_1 = 0.1
+lambda_2 = 0.6
+degree = 3
+epochs = 22
+seed = 0
+size = 16384
+
+# %% [markdown]
+# ## Predict first
 #
 # A galaxy here is a disk with a brightness (`flux`), a size (`radius`), a shape (the two components of shear, `g1` and
 # `g2`), seen through a blur (`psf`). Each image is 33x33 pixels of photon counts.

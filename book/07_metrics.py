@@ -26,12 +26,25 @@
 #
 # **You need** correlation, variance and entropy. **Helpful**: [chapter 6](06_training.ipynb), which trains the model,
 # and [chapter 4](04_regularizers.ipynb) for the penalties. **Time**: 45 minutes of reading, more with a pencil; the
-# code runs for about half a minute on one core.  %% tags=["remove-cell"] import importlib.util import subprocess
-# import sys  if importlib.util.find_spec("auxvae_lite") is None:  # Colab: fetch the package, leave its torch alone
-# address = "git+https://github.com/YOUR_GITHUB_OWNER/auxvae-lite" subprocess.run([sys.executable, "-m", "pip",
-# "install", "--quiet", address], check=True)  %% tags=["parameters"] n = 4000  # rows of every table below sizes =
-# [100, 300, 1000, 4000, 16384]  # numbers of rows for LDS repeats = 10  # draws for each of these sizes seed = 0  %%
-# [markdown] Predict first
+# code runs for about half a minute on one core.
+
+# %% tags=["remove-cell"]
+import importlib.util
+import subprocess
+import sys
+
+if importlib.util.find_spec("auxvae_lite") is None:  # Colab: fetch the package, leave its torch alone
+    address = "git+https://github.com/YOUR_GITHUB_OWNER/auxvae-lite"
+    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", address], check=True)
+
+# %% tags=["parameters"]
+n = 4000  # rows of every table below
+sizes = [100, 300, 1000, 4000, 16384]  # numbers of rows for LDS
+repeats = 10  # draws for each of these sizes
+seed = 0
+
+# %% [markdown]
+# ## Predict first
 #
 # A code holds five factors exactly, one to a latent, and five more latents of pure noise. On 4,000 rows it is scored by
 # LDS, by SAP in two published variants, and by MIG in the form in which two widely used libraries compute it.
