@@ -29,10 +29,8 @@ STARTS = {  # where the page's sliders can start: flux (counts), radius (arcsec)
     "large and bright": (90000.0, 0.8, -0.3, 0.2, 0.25),
     "stretched": (60000.0, 0.45, 0.3, 0.25, 0.3),
 }
-SAMPLE = (
-    2048,
-    5,
-)  # galaxies, and their seed; the middle 96 % of their codes are the range of a nameless latent's slider
+# Galaxies, and their seed; the middle 96 % of their codes are the range of a nameless latent's slider.
+SAMPLE = (2048, 5)
 
 
 def layers(decoder):

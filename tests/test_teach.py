@@ -141,3 +141,9 @@ def test_wide_equations_are_broken_at_their_gaps():
 
 def test_the_browser_tests_draw_the_slides_with_the_same_reveal():
     assert f" {make_slides.REVEAL} " in (ROOT / "Makefile").read_text()
+
+
+@pytest.mark.parametrize("line_break", [r"\cr", r"\\"])
+def test_each_line_of_an_equation_takes_room(line_break):
+    one, two = (list(make_slides.items([rf"$$a {gap} b \tag{{1.1}}$$"], False)) for gap in ("", line_break))
+    assert two[0][1] == one[0][1] + 60

@@ -23,6 +23,7 @@ HEADING = 75  # pixels of a second heading
 SMALLEST = 380  # pixels of height that a figure gets; it takes what is left
 LINES, COLUMNS = 13, 100  # of printed text or code that a slide can show
 SENTENCE = re.compile(r"(?:(?<=[.?!])|(?<=[.?!][*)\"]))\s+(?=[A-Z*$\[`\"])")
+BREAK = re.compile(r"\\\\|\\cr\b")  # of a line in an equation
 PLAIN = ("$$", "|", "- ")  # beginnings of blocks that are no prose
 CHECK = r"(.*: inside .* \+- .*\n?)+"  # what `check` prints
 LEAD = re.compile(r"\*(?!\*)[^*]+?[.?!]\*")
@@ -145,7 +146,7 @@ def items(pieces, checks):
                 lead = "" if lead == said else lead[:1].upper() + lead[1:]
                 if r"\tag{" in block:
                     equation = narrow(block)
-                    text, tall = f"{lead}\n\n{equation}".strip(), 100 + 60 * equation.count(r"\\") + height(lead)
+                    text, tall = f"{lead}\n\n{equation}".strip(), 100 + 60 * len(BREAK.findall(equation)) + height(lead)
             elif block.startswith("|"):
                 if not block.startswith("| symbol"):
                     text, tall = block, sum(46 * (1 + len(plain(row)) // 90) for row in block.splitlines()[1:])
@@ -171,7 +172,7 @@ def narrow(equation):
             parts.append(part)
         else:
             parts[-1] += (r"\qquad " if parts[-1] else "") + part
-    if len(parts) == 1 or len(body) < 100 or "&" in body or r"\\" in body:
+    if len(parts) == 1 or len(body) < 100 or "&" in body or BREAK.search(body):
         return equation
     return "$$\n\\begin{gathered}" + r" \\[0.4em] ".join(part.strip() for part in parts) + f"\\end{{gathered}}{tag}\n$$"
 
