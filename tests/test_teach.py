@@ -146,4 +146,4 @@ def test_the_browser_tests_draw_the_slides_with_the_same_reveal():
 @pytest.mark.parametrize("line_break", [r"\cr", r"\\"])
 def test_each_line_of_an_equation_takes_room(line_break):
     one, two = (list(make_slides.items([rf"$$a {gap} b \tag{{1.1}}$$"], False)) for gap in ("", line_break))
-    assert two[0][1] == one[0][1] + 60
+    assert two[0][1] == one[0][1] + 70

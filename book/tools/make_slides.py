@@ -146,7 +146,7 @@ def items(pieces, checks):
                 lead = "" if lead == said else lead[:1].upper() + lead[1:]
                 if r"\tag{" in block:
                     equation = narrow(block)
-                    text, tall = f"{lead}\n\n{equation}".strip(), 100 + 60 * len(BREAK.findall(equation)) + height(lead)
+                    text, tall = f"{lead}\n\n{equation}".strip(), 100 + 70 * len(BREAK.findall(equation)) + height(lead)
             elif block.startswith("|"):
                 if not block.startswith("| symbol"):
                     text, tall = block, sum(46 * (1 + len(plain(row)) // 90) for row in block.splitlines()[1:])
