@@ -72,6 +72,7 @@ evidence: $(READY) ## run the experiments behind auxvae_lite/results (three quar
 	$(BIN)/python data_scripts/galaxies_evidence.py galaxies-recipe
 	$(BIN)/python data_scripts/galaxies_evidence.py galaxies-prior
 	$(BIN)/python data_scripts/make_pretrained.py
+	$(BIN)/python -m auxvae_lite.explorer book/_static/explorer
 
 explorer: $(READY) ## write the explorer page's decoders, as a script and as ONNX, from the pretrained models
 	$(BIN)/python -m auxvae_lite.explorer book/_static/explorer

@@ -3,7 +3,7 @@
     python data_scripts/make_pretrained.py                     # all of them, a minute or two each
     python data_scripts/make_pretrained.py galaxies-betavae --out build
 
-Chapters and the explorer load them; no score that the book quotes comes from them alone.
+Chapters and the explorer load them. One seed each: a page that quotes a number of theirs says so.
 """
 
 import argparse

@@ -94,10 +94,11 @@ def main(kills):
     for number, (name, prepare) in enumerate(plans):
         path = folder / str(number) / "checkpoint"
         path.parent.mkdir()
-        status = 0
-        while status == 0:  # a run that ended before its moment came was not killed: begin again
-            path.unlink(missing_ok=True)
-            after = float("inf") if name else random.uniform(0, duration)
+        after = float("inf") if name else random.uniform(0, duration)
+        status, _ = in_child(path, prepare, after)
+        while not name and status == 0:  # a run that ended before its moment came was not killed: begin again
+            path.unlink()
+            after = random.uniform(0, duration)
             status, _ = in_child(path, prepare, after)
         where, when = state(path), name or f"after {after:.3f} of {duration:.2f} s"
         in_child(path)
