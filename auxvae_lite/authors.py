@@ -21,7 +21,7 @@ from .priors import targeted_prior
 from .regularizers import penalties
 from .scalings import LOG_FLOOR
 
-__all__ = ["AuthorsVAE", "config", "fit", "lds", "terms"]
+__all__ = ["AuthorsVAE", "SigmoidVAE", "config", "fit", "lds", "log10_terms", "sampled_terms", "terms"]
 
 
 def config(**changes):
@@ -75,17 +75,39 @@ class AuthorsVAE(AuxVAE):
         return nn.Sequential(*layers, nn.ConvTranspose2d(ins, channels, 5, stride=4), nn.Sigmoid())
 
 
+class SigmoidVAE(AuxVAE):
+    """Our network with the authors' sigmoid at its end, which `log10_terms` needs: a logarithm takes no negative."""
+
+    def make_decoder(self, channels, sizes):
+        return nn.Sequential(*super().make_decoder(channels, sizes), nn.Sigmoid())
+
+
 def terms(config, output, x, u, prior_variance):
     """The authors' five terms; arguments and result as in `training.terms`."""
     mu, logvar = output.posterior
-    K = u.shape[1]
-    difference = torch.log10(output.x_hat + LOG_FLOOR) - torch.log10(x + LOG_FLOOR)
     kl = kl_diag_normal(mu, logvar, *targeted_prior(u, mu.shape[1], prior_variance))
-    return training.Terms(
-        (difference**2).flatten(1).sum(1).mean(),
-        kl.sum(1).mean(),
-        *penalties(torch.cat([output.z[:, :K], mu[:, K:]], dim=1), u, config.degree),
-    )
+    return training.Terms(_squares(output.x_hat, x), kl.sum(1).mean(), *_penalties(config, output, u))
+
+
+def log10_terms(config, output, x, u, prior_variance):
+    """Our terms, but for the reconstruction: the authors' logarithms, neither halved nor divided by sigma^2."""
+    return training.terms(config, output, x, u, prior_variance)._replace(reconstruction=_squares(output.x_hat, x))
+
+
+def sampled_terms(config, output, x, u, prior_variance):
+    """Our terms, but for explicitness and intra, which see *sampled* z_aux."""
+    ours = training.terms(config, output, x, u, prior_variance)
+    return training.Terms(ours.reconstruction, ours.kl, *_penalties(config, output, u))
+
+
+def _squares(x_hat, x):
+    difference = torch.log10(x_hat + LOG_FLOOR) - torch.log10(x + LOG_FLOOR)
+    return (difference**2).flatten(1).sum(1).mean()
+
+
+def _penalties(config, output, u):
+    K = u.shape[1]
+    return penalties(torch.cat([output.z[:, :K], output.posterior.mu[:, K:]], dim=1), u, config.degree)
 
 
 def fit(config, data, validation=None):

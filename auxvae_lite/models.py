@@ -20,9 +20,9 @@ class Posterior(NamedTuple):
 
     def sample(self, generator=None):
         r"""Reparameterised draw, z = mu + sigma * epsilon, shape (B, d); chapter 5."""
-        return self.mu + (0.5 * self.logvar).exp() * torch.randn(
-            self.mu.shape, dtype=self.mu.dtype, device=self.mu.device, generator=generator
-        )
+        place = self.mu.device if generator is None else generator.device
+        noise = torch.randn(self.mu.shape, dtype=self.mu.dtype, device=place, generator=generator)
+        return self.mu + (0.5 * self.logvar).exp() * noise.to(self.mu.device)
 
 
 class Output(NamedTuple):

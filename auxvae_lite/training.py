@@ -145,7 +145,7 @@ def total(config, parts, pixels):
     return elbo + config.lambda_1 * guided + config.lambda_2 * parts.inter
 
 
-def fit(config, data, validation=None, model_class=AuxVAE, terms=terms, checkpoint=None):
+def fit(config, data, validation=None, model_class=AuxVAE, terms=terms, checkpoint=None, device="cpu"):
     """Train a model.
 
     Arguments:
@@ -156,9 +156,11 @@ def fit(config, data, validation=None, model_class=AuxVAE, terms=terms, checkpoi
         terms: The function that makes the `Terms` of a batch.
         checkpoint: File to write after each epoch; if it exists, training goes on from it. It can be read with
             `AuxVAE.load`. With a constant schedule, `epochs` may have grown since.
+        device: Where to train, such as "cuda". Batches and noise are the CPU's for the same seed; rounding is not.
 
     Returns:
-        `Fit`. The same seed on the same machine gives the same history, bit for bit, interrupted or not.
+        `Fit`, its model on the CPU. The same seed on the same machine's CPU gives the same history, bit for bit,
+        interrupted or not.
 
     Raises:
         ValueError: for a factor that the data lack or that is constant, fewer latents than factors, fewer than two
@@ -172,10 +174,11 @@ def fit(config, data, validation=None, model_class=AuxVAE, terms=terms, checkpoi
     prior_variance = config.prior_variance or 1 / len(data)
     image_scaling = Scaling.fit(config.image_scaling, data.images)
     factor_scaling = Scaling.fit(config.factor_scaling, data.columns(names), dim=0) if names else Scaling("minmax")
-    x, u = _tensors(image_scaling, data, names)
+    x, u = _tensors(image_scaling.to(device), data, names)
     with _threads(config.threads), torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         model = model_class(x.shape[1:], names, config.latent_dim, config.widths, image_scaling, factor_scaling)
+        model.to(device)
         model.provenance = {"config": asdict(config), "prior_variance": prior_variance, "data": data.provenance}
         run = _start(config, model, len(x))
         identity = _identity(config, data, validation, model_class, terms)
@@ -200,7 +203,7 @@ def fit(config, data, validation=None, model_class=AuxVAE, terms=terms, checkpoi
                 checkpoints.save(checkpoint, run, identity)
     if config.keep == "best":
         model.load_state_dict(run.best)
-    _warn_of_collapse(latent_activity(model.eval(), data.rows(slice(0, 2048)), prior_variance), names)
+    _warn_of_collapse(latent_activity(model.cpu().eval(), data.rows(slice(0, 2048)), prior_variance), names)
     return Fit(model, run.history)
 
 
@@ -247,9 +250,9 @@ def _epoch(config, run, x, u, prior_variance, terms):
     """Train on every row once; the epoch's mean `Terms`, loss and seconds by name."""
     model, (shuffle, noise, coins) = run.model.train(), run.generators.values()
     augment = AUGMENTATIONS[config.augment]
-    start, sums = time.perf_counter(), torch.zeros(len(Terms._fields) + 1)
+    start, sums = time.perf_counter(), torch.zeros(len(Terms._fields) + 1, device=x.device)
     order = torch.randperm(len(x), generator=shuffle)
-    for batch, index in enumerate(order.tensor_split(_batches(len(x), config.batch_size))):
+    for batch, index in enumerate(order.to(x.device).tensor_split(_batches(len(x), config.batch_size))):
         images, factors = x[index], u[index]
         if augment is not None:
             images, factors = augment(images, factors, model.factors, coins)
@@ -285,7 +288,7 @@ def measure(model, config, data, prior_variance, terms=terms):
     x, u = _tensors(model.image_scaling, data, model.factors)
     u = model.factor_scaling(u).float()
     model.eval()
-    sums = torch.zeros(len(Terms._fields) + 1)
+    sums = torch.zeros(len(Terms._fields) + 1, device=x.device)
     for index in torch.arange(len(x)).tensor_split(_batches(len(x), config.batch_size)):
         parts = terms(config, model(x[index]), x[index], u[index], prior_variance)
         sums += torch.stack([*parts, total(config, parts, x[0].numel())]) * len(index)
@@ -334,7 +337,8 @@ def _warn_of_collapse(activity, names):
 
 def _tensors(image_scaling, data, names):
     """Scaled images (n, C, H, W), float32, and factors in their own units (n, K), float64."""
-    return image_scaling(torch.from_numpy(data.images)), torch.from_numpy(data.columns(names))
+    place = image_scaling.offset.device
+    return image_scaling(torch.from_numpy(data.images).to(place)), torch.from_numpy(data.columns(names)).to(place)
 
 
 def _batches(n, batch_size):
@@ -343,6 +347,8 @@ def _batches(n, batch_size):
 
 
 def _check_finite(parts, epoch, batch):
+    if torch.isfinite(torch.stack(parts)).all():  # one question, not five, to a GPU
+        return
     for name, value in parts._asdict().items():
         if not torch.isfinite(value):
             raise FloatingPointError(

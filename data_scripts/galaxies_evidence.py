@@ -1,37 +1,41 @@
-"""Train on 16,384 galaxies, several seeds, and score on galaxies that nothing has seen; results in JSON.
+"""Run the experiments on galaxies behind the book's chapters, several seeds each; results in JSON.
 
-    python data_scripts/galaxies_evidence.py galaxies-headline        # Case 1: scores and seconds, one thread
-    python data_scripts/galaxies_evidence.py galaxies-threads         # the same on two threads
-    python data_scripts/galaxies_evidence.py galaxies-recipe          # the same recipe with one choice undone
-    python data_scripts/galaxies_evidence.py galaxies-prior           # the prior's width, and the number of images
+    python data_scripts/galaxies_evidence.py                              # all of them: hours
+    python data_scripts/galaxies_evidence.py galaxies-headline            # one
     python data_scripts/galaxies_evidence.py galaxies-headline --out build/headline.json
+    python data_scripts/galaxies_evidence.py galaxies-grid --scheduler tcp://host:8786   # on a Dask cluster
+    python data_scripts/galaxies_evidence.py --sample 2                   # repeat two committed runs, compare
 
 A seed decides the training galaxies, the weights and the order of batches; the test galaxies have a seed of their own.
-The file is written anew after each run, and runs that it holds already under the same settings are not run again.
+Each run is kept in `build/evidence` as soon as it ends, and an experiment's file when all its runs are there. Runs that
+either holds already, under the same settings, are not run again: a second start does what the first left.
 """
 
 import argparse
 import json
-import platform
+import math
 import subprocess
-import time
-from dataclasses import asdict, replace
-from itertools import pairwise, product
+from dataclasses import asdict
+from functools import partial
+from itertools import product
 from pathlib import Path
 
-import torch
-
-from auxvae_lite import results
-from auxvae_lite.datasets import FactorDataset
-from auxvae_lite.simulators import galaxies
-from auxvae_lite.training import Config, evaluate, fit
+from auxvae_lite import authors, evidence, results, sweep
+from auxvae_lite.training import Config
 
 ROOT = Path(__file__).resolve().parents[1]
-SIZE = 16384
-TEST_SEED = 1_000_000
-SEEDS = (0, 1, 2)
+FOLDER = ROOT / "build/evidence"
+SIZE, TEST_SEED = evidence.SIZE, evidence.TEST_SEED
 RECIPE = {"augment": "shear"}  # the package's defaults, and the galaxies' own symmetry
-EXPERIMENTS = {  # variant: changes to the recipe
+VAE = {"factors": ()}
+SCALE = math.sqrt(0.5)  # sigma with which R is the plain sum of squares, as in the authors' loss
+GRID = {  # Fig. 16
+    f"beta {beta:g}, lambda_1 {one:g}, lambda_2 {two:g}": {"beta": beta, "lambda_1": one, "lambda_2": two, "epochs": 10}
+    for beta, one, two in product((1.0, 5.0, 10.0), (0.5, 1.0, 2.0), (0.1, 0.5, 1.0))
+}
+THEIRS = asdict(authors.config(augment="none"))
+OPTIMISER = {name: THEIRS[name] for name in ("batch_size", "lr", "schedule", "clip")}
+EXPERIMENTS = {  # variant: changes to the recipe, or other arguments of `evidence.task`
     "galaxies-headline": {"auxvae": {}},
     "galaxies-threads": {"2 threads": {"threads": 2}},
     "galaxies-recipe": {
@@ -47,76 +51,142 @@ EXPERIMENTS = {  # variant: changes to the recipe
         "n = 1000": {"n": 1000},
         "n = 3000": {"n": 3000},
     },
-}
+    # three settings of each method; the one that a method is shown with is chosen on validation rows (chapter 8)
+    "galaxies-baselines": {
+        "auxvae, lambda_2 0.3": {"lambda_2": 0.3},
+        "auxvae, lambda_2 0.6": {},
+        "auxvae, lambda_2 1.2": {"lambda_2": 1.2},
+        "vae": VAE,
+        "beta-vae, beta 4": VAE | {"beta": 4.0},
+        "beta-vae, beta 16": VAE | {"beta": 16.0},
+        "idvae, beta 1": {"method": "idvae", "lambda_1": 1.0, "lambda_2": 1.0},
+        "idvae, beta 4": {"method": "idvae", "lambda_1": 1.0, "lambda_2": 1.0, "beta": 4.0},
+        "idvae, beta 16": {"method": "idvae", "lambda_1": 1.0, "lambda_2": 1.0, "beta": 16.0},
+        "supervised": {"method": "supervised", "latent_dim": 5},
+    },
+    "galaxies-factorial": {
+        f"variance {variance}, lambda_1 {one:g}, lambda_2 {two:g}": {"lambda_1": one, "lambda_2": two}
+        | ({} if variance == "1/n" else {"prior_variance": 1.0})
+        for variance, one, two in product(("1", "1/n"), (0.0, 0.5), (0.0, 0.4))
+    },
+    "galaxies-coverage": {  # five free latents in each
+        "case 1": {},
+        "case 2": {"factors": ("radius", "g1", "g2"), "latent_dim": 8},
+        "case 3": {"factors": ("flux", "radius"), "latent_dim": 7},
+    },
+    "galaxies-grid": GRID,
+    "galaxies-grid-scale": {name: changes | {"sigma": SCALE} for name, changes in GRID.items()},
+    "galaxies-extremes": {
+        "recipe": {},
+        **{f"lambda_1 = {value:g}": {"lambda_1": value} for value in (0.0, 10.0, 100.0)},
+        **{f"lambda_2 = {value:g}": {"lambda_2": value} for value in (0.0, 10.0, 100.0)},
+        **{f"variance {value:g}": {"prior_variance": value} for value in (1e-8, 1e-6, 1e-3, 1e-2, 1e-1, 1.0, 10.0)},
+    },
+    "galaxies-differences": {  # one choice of the authors' code each
+        "ours": {},
+        "unit prior variance": {"prior_variance": 1.0},
+        "logarithms": {"method": "log10", "image_scaling": "minmax"},
+        "scale": {"sigma": SCALE},
+        "scale and beta 20": {"sigma": SCALE, "beta": 20.0},
+        "sampled penalties": {"method": "sampled"},
+        "network": {"method": "authors' network", "widths": THEIRS["widths"]},
+        "optimiser": OPTIMISER,
+        "min-max factors": {"factor_scaling": "minmax"},
+        "min-max images": {"image_scaling": "minmax"},
+        "no symmetries": {"augment": "none"},
+        "one noise stream": {"constant_noise": True},
+    },
+    "galaxies-authors": {
+        f"{epochs} epochs": {"method": "authors"} | {name: value for name, value in THEIRS.items() if name != "seed"}
+        | {"epochs": epochs}
+        for epochs in (60, 120, 240, 480)
+    },
+}  # fmt: skip
+SEEDS = {"galaxies-baselines": 5, "galaxies-factorial": 5, "galaxies-coverage": 5, "galaxies-authors": 5}  # others 3
+PLAIN = ("galaxies-headline", "galaxies-threads", "galaxies-recipe", "galaxies-prior")  # training.evaluate's scores
+GROUPS = {"galaxies-baselines": ["traversal"], "galaxies-authors": ["traversal"], "galaxies-coverage": ["drops"]}
+TOLERANCES = {}  # score: largest difference that another machine's rounding may make; filled from measurements
 
 
-def run(variant, seed, changes, test):
-    """Simulate, train and score once.
-
-    Returns:
-        The run as a result file holds it, and the numbers of rows.
-    """
-    changes = dict(changes)
-    n = changes.pop("n", None)
-    config = Config(**RECIPE | changes, seed=seed)
-    torch.set_num_threads(config.threads)
-    clock = [time.perf_counter()]
-    train, validation, _ = FactorDataset(*galaxies.simulate(SIZE, seed)).split(seed)
-    rows = {"train": len(train), "validation": len(validation), "test": len(test)}
-    if n:
-        steps = [max(1, count // config.batch_size) for count in (len(train), n)]  # an epoch's
-        config = replace(config, epochs=round(config.epochs * steps[0] / steps[1]))
-        train = train.rows(slice(0, n))
-    clock.append(time.perf_counter())
-    model, _ = fit(config, train)
-    clock.append(time.perf_counter())
-    scores, reference = evaluate(model, test)
-    clock.append(time.perf_counter())
-    seconds = dict(zip(("data", "train", "evaluate"), (round(b - a, 2) for a, b in pairwise(clock)), strict=True))
-    place = {"variant": variant, "seed": seed, "threads": config.threads, "seconds": seconds}
-    return place | {"scores": scores, "reference": reference}, rows
+def task(experiment, variant, seed):
+    """The task of one run."""
+    changes = dict(EXPERIMENTS[experiment][variant])
+    options = {name: changes.pop(name) for name in ("method", "n", "constant_noise") if name in changes}
+    groups = None if experiment in PLAIN else GROUPS.get(experiment, [])
+    return evidence.task(Config(**RECIPE | changes, seed=seed), groups=groups, **options)
 
 
-def machine():
-    """This machine in words."""
-    processor = platform.processor() or platform.machine()
-    info = Path("/proc/cpuinfo")
-    if info.is_file():
-        names = [line.split(":")[1].strip() for line in info.read_text().splitlines() if line.startswith("model name")]
-        processor = f"{names[0]}, {len(names)} cores" if names else processor
-    return f"{processor}, Python {platform.python_version()}, torch {torch.__version__}"
+def main():
+    """Run what is missing, and print the tables; or repeat a sample."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("experiments", nargs="*", help=f"of {', '.join(EXPERIMENTS)}; all without it")
+    parser.add_argument("--out", type=Path, help="file to write, for one experiment; by default the package's own")
+    parser.add_argument("--seeds", type=int, nargs="+", help="by default 0, 1, 2 and, where it matters most, 3, 4")
+    parser.add_argument("--workers", type=int, default=2, help="processes on this machine, one thread each")
+    parser.add_argument("--scheduler", help="address of a Dask scheduler to use instead, such as tcp://host:8786")
+    parser.add_argument("--sample", type=int, metavar="N", help="repeat N random committed runs instead, and compare")
+    options = parser.parse_args()
+    if unknown := set(options.experiments) - set(EXPERIMENTS):
+        parser.error(f"no experiment {', '.join(sorted(unknown))}; choose of {', '.join(EXPERIMENTS)}")
+    names = options.experiments or list(EXPERIMENTS)
+    if options.out and len(names) != 1:
+        parser.error("--out takes the result of one experiment: name one")
+    executor = sweep.connect(options.scheduler) if options.scheduler else None
+    do = partial(sweep.run, folder=FOLDER, executor=executor, workers=options.workers)
+    for name in names:
+        out = options.out or ROOT / f"auxvae_lite/results/{name}.json"
+        result = complete(name, options.seeds or range(SEEDS.get(name, 3)), out, do)
+        print(results.table(result))
+
+
+def complete(experiment, seeds, out, do):
+    """An experiment's result: the runs that its file holds already, and `do` for the others; the file is written."""
+    variants = EXPERIMENTS[experiment]
+    config = asdict(Config(**RECIPE)) | {"size": SIZE, "test_seed": TEST_SEED, "variants": variants}
+    config = json.loads(json.dumps(config))
+    held = held_runs(out, config)
+    places = list(product(seeds, variants))
+    missing = [place for place in places if place not in held]
+    function = partial(evidence.run, code=commit(), checkpoints=FOLDER / "checkpoints")
+    # the epochs of a checkpoint that grows come one after the other
+    waves = [[place for place in missing if place[1] == variant] for variant in variants]
+    found, machines, codes = {}, held.pop("machine", []), held.pop("code", [])
+    for wave in waves if experiment == "galaxies-authors" else [missing]:
+        tasks = [task(experiment, variant, seed) for seed, variant in wave]
+        found |= dict(zip(wave, do(function, tasks), strict=True))
+    runs = [held.get(place) or as_run(place, found[place]) for place in places]
+    for one in found.values():
+        machines, codes = machines + [one["machine"]], codes + [one["code"]]
+    n = found[missing[-1]]["n"] if missing else results.load(out)["n"]
+    result = {"experiment": experiment, "config": config, "code": "; ".join(dict.fromkeys(codes))}
+    result |= {"machine": "; ".join(dict.fromkeys(machines)), "n": n, "runs": runs}
+    if missing:
+        results.save(out, result)
+    return result
+
+
+def held_runs(out, config):
+    """The runs of a file that were made with these settings, by (seed, variant); with its machine and code."""
+    if not out.is_file():
+        return {}
+    kept = results.load(out)
+    base = [{name: value for name, value in c.items() if name != "variants"} for c in (kept["config"], config)]
+    same = {v for v, changes in config["variants"].items() if kept["config"]["variants"].get(v) == changes}
+    runs = {(run["seed"], run["variant"]): run for run in kept["runs"] if base[0] == base[1] and run["variant"] in same}
+    return runs | ({"machine": [kept["machine"]], "code": [kept["code"]]} if runs else {})
+
+
+def as_run(place, found):
+    """A sweep's result as a result file has it."""
+    seed, variant = place
+    keys = ("threads", "seconds", "scores", "reference")
+    return {"variant": variant, "seed": seed} | {key: found[key] for key in keys}
 
 
 def commit():
     """The code's commit, marked where files differ from it."""
     command = ["git", "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
-
-
-def main():
-    """Run what is missing, and print the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("experiment", choices=EXPERIMENTS)
-    parser.add_argument("--out", type=Path, help="file to write; by default the package's own")
-    parser.add_argument("--seeds", type=int, nargs="+", default=SEEDS)
-    options = parser.parse_args()
-
-    out = options.out or ROOT / f"auxvae_lite/results/{options.experiment}.json"
-    variants = EXPERIMENTS[options.experiment]
-    config = asdict(Config(**RECIPE)) | {"size": SIZE, "test_seed": TEST_SEED, "variants": variants}
-    result = {"experiment": options.experiment, "config": json.loads(json.dumps(config)), "runs": []}
-    if out.is_file() and (held := results.load(out))["config"] == result["config"]:
-        result = held
-    done = {(run["variant"], run["seed"]) for run in result["runs"]}
-    test = FactorDataset(*galaxies.simulate(SIZE, TEST_SEED))
-    for seed, (variant, changes) in product(options.seeds, variants.items()):
-        if (variant, seed) in done:
-            continue
-        one, result["n"] = run(variant, seed, changes, test)
-        result |= {"code": commit(), "machine": machine()}
-        result["runs"].append(one)
-        results.save(out, result)
-    print(results.table(result))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,230 @@
+r"""One run of an experiment: simulate galaxies, train one method once, score it on galaxies that nothing has seen.
+
+A *task* is a dictionary that JSON can hold and that decides everything: method, configuration with its seed, data,
+and the groups of scores. `sweep.run(evidence.run, tasks, folder)` runs many; `data_scripts/evidence.py` lists them.
+"""
+
+import platform
+import time
+from dataclasses import asdict, replace
+from functools import lru_cache
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import torch
+from scipy.optimize import linear_sum_assignment
+from scipy.stats import rankdata
+
+from . import authors, baselines, metrics, sensitivity, sweep, training
+from .datasets import FactorDataset
+from .models import AuxVAE
+from .scalings import Scaling
+from .simulators import galaxies
+
+__all__ = ["METHODS", "TEST_SEED", "machine", "run", "score", "task"]
+
+SIZE = 16384
+TEST_SEED = 1_000_000
+METHODS = {  # name: model class and terms; a VAE and a beta-VAE are "auxvae" with factors=()
+    "auxvae": (AuxVAE, training.terms),
+    "idvae": (baselines.IDVAE, baselines.idvae_terms),
+    "supervised": (baselines.Supervised, baselines.supervised_terms),
+    "authors": (authors.AuthorsVAE, authors.terms),
+    "authors' network": (authors.AuthorsVAE, training.terms),
+    "log10": (authors.SigmoidVAE, authors.log10_terms),
+    "sampled": (AuxVAE, authors.sampled_terms),
+}
+
+
+def task(config, method="auxvae", n=None, constant_noise=False, groups=(), size=SIZE, test_seed=TEST_SEED):
+    """A task for `run`.
+
+    Arguments:
+        config: `training.Config`; its seed decides the galaxies, too.
+        method: One of `METHODS`.
+        n: Number of training images to keep; the epochs grow so that the number of steps stays. None keeps all.
+        constant_noise: Give all training images the same noise stream, as the authors' code does.
+        groups: Scores beyond those of `score`: "traversal", "drops". None asks for `training.evaluate`'s alone.
+        size: Galaxies to split into training, validation and the rest; and, with `test_seed`, to score on.
+        test_seed: Seed of the galaxies that are scored.
+
+    Raises:
+        ValueError: for an unknown method.
+    """
+    if method not in METHODS:
+        raise ValueError(f"no method {method!r}; choose one of {', '.join(METHODS)}")
+    data = {"size": size, "test_seed": test_seed, "n": n, "constant_noise": constant_noise}
+    return {
+        "method": method,
+        "config": asdict(config),
+        "data": data,
+        "groups": groups if groups is None else list(groups),
+    }
+
+
+def run(task, device="cpu", checkpoints=None, code="unknown"):
+    """Do one task.
+
+    Arguments:
+        task: What `task` returns, or JSON's copy of it.
+        device: As in `training.fit`; it decides rounding alone.
+        checkpoints: Folder in which runs with a constant learning rate leave a checkpoint, from which the same run
+            with more epochs goes on; None for none.
+        code: Commit, to be kept with the result.
+
+    Returns:
+        Dictionary: scores and their reference, numbers of rows, threads, seconds, machine, code.
+    """
+    config, data = training.Config(**task["config"]), task["data"]
+    torch.set_num_threads(config.threads)
+    clock = [time.perf_counter()]
+    rows = _galaxies(data["size"], config.seed, data["constant_noise"])
+    train, validation, _ = rows.split(config.seed)
+    n = {"train": len(train), "validation": len(validation), "test": data["size"]}
+    if data["n"]:
+        steps = [max(1, count // config.batch_size) for count in (len(train), data["n"])]  # an epoch's
+        config = replace(config, epochs=round(config.epochs * steps[0] / steps[1]))
+        train = train.rows(slice(0, data["n"]))
+    clock.append(time.perf_counter())
+    model_class, terms = METHODS[task["method"]]
+    checkpoint = None
+    if checkpoints is not None and config.schedule == "constant":
+        checkpoint = Path(checkpoints) / f"{sweep.key(_without_epochs(task))}.safetensors"
+    model, _ = training.fit(config, train, model_class=model_class, terms=terms, checkpoint=checkpoint, device=device)
+    clock.append(time.perf_counter())
+    test = _galaxies(data["size"], data["test_seed"])
+    if task["groups"] is None:
+        scores, reference = training.evaluate(model, test)
+    else:
+        scores, reference = score(model, train, validation, test, task["groups"])
+    clock.append(time.perf_counter())
+    seconds = dict(zip(("data", "train", "evaluate"), (round(b - a, 2) for a, b in pairwise(clock)), strict=True))
+    place = machine() if device == "cpu" else f"{torch.cuda.get_device_name()} and {machine()}"
+    found = {"scores": scores, "reference": reference}
+    return found | {"n": n, "threads": config.threads, "seconds": seconds, "machine": place, "code": code}
+
+
+def _without_epochs(task):
+    config = {name: value for name, value in task["config"].items() if name != "epochs"}
+    return {"method": task["method"], "config": config, "data": task["data"]}
+
+
+@lru_cache(maxsize=3)
+def _galaxies(size, seed, constant_noise=False):
+    return FactorDataset(*galaxies.simulate(size, seed, constant_noise))
+
+
+def score(model, train, validation, test, groups=()):
+    r"""Every score of a run.
+
+    Arguments:
+        model: An `AuxVAE` or a subclass.
+        train, validation, test: `FactorDataset`s. Readouts learn from `train`; `test` gives every score but those
+            whose names begin with `validation_`, which are for choosing.
+        groups: As in `task`.
+
+    Returns:
+        Two dictionaries, of scores and of what to read them against. Beside those that `training.evaluate` explains:
+
+        - `mse`: mean squared error per pixel, in asinh-scaled units (fitted on `train`) whatever the model's are;
+          `product` = mse (1 - LDS), the paper's criterion; both for validation rows, too;
+        - `lds3`: LDS of the authors' three factors (flux, radius, g1); `lds_authors`: the same as their script has it,
+          with sampled codes, on at most 10,000 training images; `lds_ranks`: of the ranks of codes and factors;
+        - `mig`, `dci_d`, `dci_c`, `dci_i`, `best_NAME` = max_j \|rho(z_j, u_NAME)\|;
+        - `linear_NAME`, `others_linear_NAME`, `others_neighbours_NAME`: R^2 of a factor read from all latents, and
+          from those left when each guided factor's own latent (or, without guidance, each factor's best) is set aside.
+    """
+    names, scaling = test.names, Scaling.fit("asinh", train.images)
+    z, _ = _codes(model, test)
+    scores, every = {}, None
+    for prefix, data in (("validation_", validation), ("", test)):
+        codes, x_hat = _codes(model, data)
+        every = metrics.lds(codes, data.factors)
+        mse = float(((scaling(torch.from_numpy(data.images)) - scaling(x_hat)) ** 2).mean())
+        scores |= {f"{prefix}mse": mse, f"{prefix}product": mse * (1 - every.value), f"{prefix}lds": every.value}
+    scores |= metrics.ssim_scores(test.images, x_hat.numpy(), test.clean)
+    reference = metrics.ssim_reference(test.images, test.clean)
+    ranks = [np.apply_along_axis(rankdata, 0, a) for a in (z, test.factors)]
+    three = [names.index(name) for name in ("flux", "radius", "g1")]
+    for name, found in (
+        ("lds", every),
+        ("lds3", metrics.lds(z, test.factors[:, three])),
+        ("lds_ranks", metrics.lds(*ranks)),
+    ):
+        scores |= {name: found.value, f"{name}_normalised": found.normalised}
+        reference[name] = {"floor": found.floor, "ceiling": found.ceiling, "live": found.live, "n": found.n}
+    scores["lds_authors"] = _lds_authors(model, train)
+    rng = np.random.default_rng(0)
+    answers = {
+        "floor": rng.permutation(z),
+        "ceiling": np.hstack([test.factors, rng.standard_normal((len(z), max(z.shape[1] - len(names), 0)))]),
+    }
+    scores |= _gaps(z, test.factors)
+    rows = {answer: _gaps(codes, test.factors) for answer, codes in answers.items()}
+    reference |= {name: {answer: rows[answer][name] for answer in rows} for name in rows["floor"]}
+    scores |= _readouts(model, z, train, test)
+    if "traversal" in groups:
+        scores |= _traversal(model, test)
+    if "drops" in groups:
+        scores |= sensitivity.drops(model, test)
+    return scores, reference
+
+
+def _codes(model, data):
+    mu = model.encode(data.images).mu
+    return mu.numpy(), model.decode(mu)
+
+
+def _gaps(z, u):
+    d, c, i = metrics.dci(z, u)
+    return {"sap_r2": metrics.sap(z, u), "mig": metrics.mig(z, u), "dci_d": d, "dci_c": c, "dci_i": i}
+
+
+def _lds_authors(model, train):
+    rows = train.rows(slice(0, 10_000))
+    z = model.encode(rows.images).sample(torch.Generator().manual_seed(0))
+    return authors.lds(z.numpy(), rows.factors).value
+
+
+def _readouts(model, z, train, test):
+    z_train, _ = _codes(model, train)
+    rho = np.abs(metrics.correlations(z, test.factors))
+    K = len(model.factors)
+    guided = K > 0 and not isinstance(model, baselines.IDVAE)
+    own = np.arange(K) if guided else linear_sum_assignment(-rho)[0]
+    others = np.setdiff1d(np.arange(z.shape[1]), own)
+    found = {"best": rho.max(0)}
+    for label, kind, columns in (
+        ("linear", "linear", np.arange(z.shape[1])),
+        ("others_linear", "linear", others),
+        ("others_neighbours", "neighbours", others),
+    ):
+        found[label] = (
+            sensitivity.readout(z_train[:, columns], train.factors, z[:, columns], test.factors, kind)
+            if len(columns)
+            else np.zeros(len(test.names))
+        )
+    return {
+        f"{label}_{name}": float(v) for label, row in found.items() for name, v in zip(test.names, row, strict=True)
+    }
+
+
+def _traversal(model, test):
+    found = sensitivity.traversal(model, test)
+    scores = {
+        f"move_{j}_{name}": float(found.matrix[j, m]) if j < len(found.matrix) else 0.0
+        for j in range(10)
+        for m, name in enumerate(found.names)
+    }
+    return scores | {"move_failures": found.failures}
+
+
+def machine():
+    """This machine in words."""
+    processor = platform.processor() or platform.machine()
+    info = Path("/proc/cpuinfo")
+    if info.is_file():
+        names = [line.split(":")[1].strip() for line in info.read_text().splitlines() if line.startswith("model name")]
+        processor = f"{names[0]}, {len(names)} cores" if names else processor
+    return f"{processor}, Python {platform.python_version()}, torch {torch.__version__}"
