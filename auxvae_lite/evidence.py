@@ -110,7 +110,7 @@ def _without_epochs(task):
     return {"method": task["method"], "config": config, "data": task["data"]}
 
 
-@lru_cache(maxsize=3)
+@lru_cache(maxsize=6)
 def _galaxies(size, seed, constant_noise=False):
     return FactorDataset(*galaxies.simulate(size, seed, constant_noise))
 
