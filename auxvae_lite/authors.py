@@ -88,9 +88,9 @@ def terms(config, output, x, u, prior_variance):
     )
 
 
-def fit(config, data, validation=None):
-    """Train the authors' network with the authors' loss; as `training.fit`."""
-    return training.fit(config, data, validation, model_class=AuthorsVAE, terms=terms)
+def fit(config, data, validation=None, **options):
+    """Train the authors' network with the authors' loss; `options`, such as `checkpoint`, as in `training.fit`."""
+    return training.fit(config, data, validation, model_class=AuthorsVAE, terms=terms, **options)
 
 
 def lds(z, u):
