@@ -110,9 +110,9 @@ def _penalties(config, output, u):
     return penalties(torch.cat([output.z[:, :K], output.posterior.mu[:, K:]], dim=1), u, config.degree)
 
 
-def fit(config, data, validation=None):
-    """Train the authors' network with the authors' loss; as `training.fit`."""
-    return training.fit(config, data, validation, model_class=AuthorsVAE, terms=terms)
+def fit(config, data, validation=None, **options):
+    """Train the authors' network with the authors' loss; `options`, such as `checkpoint`, as in `training.fit`."""
+    return training.fit(config, data, validation, model_class=AuthorsVAE, terms=terms, **options)
 
 
 def lds(z, u):

@@ -54,6 +54,8 @@ class AuxVAE(nn.Module):
         Section 3 of arXiv 2507.00298; chapter 5.
     """
 
+    guided = True  # the first K latents are meant to be the factors; subclasses may have none such
+
     def __init__(self, image_shape, factors=(), latent_dim=10, widths=(16, 32, 64, 128),
                  image_scaling=None, factor_scaling=None):  # fmt: skip
         super().__init__()
@@ -96,12 +98,13 @@ class AuxVAE(nn.Module):
             ins = outs
         return nn.Sequential(*layers)
 
-    def forward(self, x, generator=None):
+    def forward(self, x, generator=None, u=None):
         """Encode, sample (in training) or take the mean (in evaluation), decode.
 
         Arguments:
             x: Scaled images, shape (B, C, H, W).
             generator: `torch.Generator` of the sample.
+            u: Scaled factors, shape (B, K), not used: they guide through the loss alone. Subclasses may look at them.
 
         Returns:
             `Output`; x_hat is scaled like `x`.
@@ -158,10 +161,7 @@ class AuxVAE(nn.Module):
         Raises:
             ValueError: if there is not one column per factor.
         """
-        u = torch.as_tensor(u, dtype=torch.float32)
-        if u.ndim != 2 or u.shape[1] != len(self.factors):
-            raise ValueError(f"u must have a column for each of {', '.join(self.factors)}; got {tuple(u.shape)}")
-        z = priors.targeted_prior(self.factor_scaling(u), self.latent_dim, 1.0).mean
+        z = priors.targeted_prior(self._scaled_factors(u), self.latent_dim, 1.0).mean
         if generator is not None:
             z[:, len(self.factors) :] = torch.randn(z[:, len(self.factors) :].shape, generator=generator)
         return self.decode(z)
@@ -239,6 +239,12 @@ class AuxVAE(nn.Module):
         model.load_state_dict(weights, assign=True)
         model.provenance = dict(header["provenance"])
         return model.to(memory_format=torch.channels_last)
+
+    def _scaled_factors(self, u):
+        u = torch.as_tensor(u, dtype=torch.float32)
+        if u.ndim != 2 or u.shape[1] != len(self.factors):
+            raise ValueError(f"u must have a column for each of {', '.join(self.factors)}; got {tuple(u.shape)}")
+        return self.factor_scaling(u)
 
     @torch.no_grad()
     def _in_batches(self, function, rows, size=1024):

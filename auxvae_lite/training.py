@@ -203,7 +203,8 @@ def fit(config, data, validation=None, model_class=AuxVAE, terms=terms, checkpoi
                 checkpoints.save(checkpoint, run, identity)
     if config.keep == "best":
         model.load_state_dict(run.best)
-    _warn_of_collapse(latent_activity(model.cpu().eval(), data.rows(slice(0, 2048)), prior_variance), names)
+    activity = latent_activity(model.cpu().eval(), data.rows(slice(0, 2048)), prior_variance)
+    _warn_of_collapse(activity, names if model.guided else ())
     return Fit(model, run.history)
 
 
@@ -259,7 +260,7 @@ def _epoch(config, run, x, u, prior_variance, terms):
         images = images.contiguous(memory_format=torch.channels_last)
         factors = model.factor_scaling(factors).float()
         with torch.autocast("cpu", torch.bfloat16, enabled=config.precision == "bfloat16"):
-            output = model(images, noise)
+            output = model(images, noise, factors)
         parts = terms(config, output, images, factors, prior_variance)
         loss = total(config, parts, x[0].numel())
         _check_finite(parts, len(run.history), batch)
@@ -290,7 +291,7 @@ def measure(model, config, data, prior_variance, terms=terms):
     model.eval()
     sums = torch.zeros(len(Terms._fields) + 1, device=x.device)
     for index in torch.arange(len(x)).tensor_split(_batches(len(x), config.batch_size)):
-        parts = terms(config, model(x[index]), x[index], u[index], prior_variance)
+        parts = terms(config, model(x[index], u=u[index]), x[index], u[index], prior_variance)
         sums += torch.stack([*parts, total(config, parts, x[0].numel())]) * len(index)
     return dict(zip([*Terms._fields, "loss"], (sums / len(x)).tolist(), strict=True))
 

@@ -37,6 +37,7 @@ ARROWS = {  # module: the siblings that it may import
     "explorer": {"models", "scalings", "files", "pretrained", "simulators"},
     "training": TRAINING,
     "authors": TRAINING | {"training"},
+    "baselines": TRAINING | {"training"},
     "viz": TRAINING | {"training"},  # and nothing imports viz
 }
 

@@ -65,9 +65,12 @@ def test_the_network_is_theirs():
         authors.AuthorsVAE((1, 28, 28))
 
 
-def test_it_trains_and_scores_three_factors():
+def test_it_trains_and_scores_three_factors(tmp_path):
     data = FactorDataset(*galaxies.simulate(64, seed=0))
-    model, history = authors.fit(authors.config(epochs=1, widths=(4, 4, 8, 8)), data)
+    config = authors.config(epochs=1, widths=(4, 4, 8, 8))
+    model, history = authors.fit(config, data, checkpoint=tmp_path / "c")
+    kept = authors.AuthorsVAE.load(tmp_path / "c").state_dict()
+    assert all(torch.equal(tensor, kept[name]) for name, tensor in model.state_dict().items())
     assert np.isfinite(history[0]["loss"])
     z = model.encode(data.images).mu.numpy()
     assert authors.lds(z, data.factors).value == pytest.approx(

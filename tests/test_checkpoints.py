@@ -19,17 +19,17 @@ VARIANTS = [
 ]
 
 
-def stopping(after):
-    """`training.terms`, which is interrupted (as by Ctrl-C) once it has been called so often."""
+def stopping(after, terms=training.terms):
+    """`terms`, which is interrupted (as by Ctrl-C) once it has been called so often."""
     calls = iter(range(after))
 
-    @functools.wraps(training.terms)
-    def terms(*arguments):
+    @functools.wraps(terms)
+    def interrupted(*arguments):
         if next(calls, None) is None:
             raise KeyboardInterrupt
-        return training.terms(*arguments)
+        return terms(*arguments)
 
-    return terms
+    return interrupted
 
 
 def contents(path):
