@@ -59,6 +59,11 @@ HELD_OUT = "test_metrics.py::test_informativeness_is_held_out_r2"
 FLOOR = "test_metrics.py::test_noise_scores_the_floor"
 CHECKSUM = "test_properties.py::test_the_checksum_sees_names_dtypes_shapes_bytes_and_text_and_not_the_order"
 SHEAR = "test_properties.py::test_shear_symmetry_turns_by_all_eight"
+ADAPTIVE = "test_sensitivity.py::test_moments_of_gaussians_are_their_own"
+MOVED = "test_sensitivity.py::test_a_perfect_model_moves_one_property_at_a_time"
+LEFT_OUT = "test_sensitivity.py::test_pictures_without_moments_are_counted_and_left_out"
+SPREAD = "test_sensitivity.py::test_noise_is_in_units_of_the_spread"
+READ = "test_sensitivity.py::test_readout_is_r2_on_test_rows"
 BEST = "test_checkpoints.py::test_the_best_epoch_is_kept"
 
 TABLE = {  # module: the test of most of its mutations; then formula, old, new, and another test where that is quicker
@@ -206,6 +211,47 @@ TABLE = {  # module: the test of most of its mutations; then formula, old, new, 
         ("disentanglement_completeness", "p = rows[sums > 0] / sums", "p = rows[sums > 0] * sums", IMPORTANCES),
         ("disentanglement_completeness", "1 - entropy, weights", "1 + entropy, weights", IMPORTANCES),
         ("disentanglement_completeness", "weights=sums[sums > 0]", "weights=sums[sums > 0] ** 0", IMPORTANCES),
+    ],
+    "sensitivity.py": [
+        "test_sensitivity.py",
+        ("moments", "H // 2 - 1 : H", "H // 2 : H"),
+        ("moments", "np.sqrt(xx * yy - xy**2)", "np.sqrt(xx * yy + xy**2)", ADAPTIVE),
+        ("moments", "xx + yy + 2 * root", "xx + yy + root", ADAPTIVE),
+        ("moments", "2 * xy / whole", "xy / whole", ADAPTIVE),
+        ("moments", "pixel * np.sqrt(root)", "pixel * root", ADAPTIVE),
+        ("moments", "[yy, -xy, xx]", "[yy, xy, xx]", ADAPTIVE),
+        ("moments", "-2 * (a * x0 + b * y0)", "-2 * (a * x0 - b * y0)"),
+        ("moments", "[mean_x**2, mean_x * mean_y", "[mean_x**2, 0 * mean_y", ADAPTIVE),
+        ("moments", "2 * second - m.T", "second - m.T", ADAPTIVE),
+        ("moments", "largest < 0.5", "largest < 50"),
+        ("moments", "THINNEST = 1e-3", "THINNEST = 1.0"),
+        ("moments", "iterations=100", "iterations=5"),
+        ("traversal", "[0.05, 0.95]", "[0.0, 0.95]", MOVED),
+        ("traversal", "np.array(matrix) / spread", "np.array(matrix) / spread**2", MOVED),
+        ("traversal", 'f"z{j + 1}"', 'f"z{j}"', MOVED),
+        ("traversal", "if data.clean is None else data.clean", "if data.clean is None else data.images", MOVED),
+        ("traversal", "np.nanvar(", "np.nanstd("),
+        ("traversal", "moved = start.copy()", "moved = start"),
+        ("simulator_traversal", ".sum(1) > 1", ".sum(1) > 2", LEFT_OUT),
+        ("simulator_traversal", "np.isnan(measured[..., 0]).mean()", "np.isnan(measured[..., 0]).max()", LEFT_OUT),
+        ("simulator_traversal", "_traverse(render, data.factors", "_traverse(render, data.factors[::-1]"),
+        ("separation", "matrix[:, :4] ** 2", "matrix[:, :4]"),
+        ("separation", "matrix[:, :4] ** 2", "matrix**2"),
+        ("separation", "latents - len(matrix)", "latents - 1"),
+        ("perturb", "amount * mu[:, j].std()", "amount + mu[:, j].std()", SPREAD),
+        ("perturb", "mu[:, j].std()", "mu.std()", SPREAD),
+        ("perturb", "rng.permutation(mu[:, j])", "mu[::-1, j]"),
+        ("perturb", "clean = data.clean if", "clean = data.images if", SPREAD),
+        ("perturb", "model, data, mu, convention) - _ssim(", "model, data, mu, convention) + _ssim("),
+        ("drops", "whole - _ssim(", "_ssim("),
+        ("drops", "np.std(fallen)", "np.var(fallen)"),
+        ("drops", "range(K, model.latent_dim)}\n", "range(model.latent_dim)}\n"),
+        ("drops", "while len(found) < draws", "while len(found) < draws - 1"),
+        ("drops", "[:rows]))", "[: 2 * rows]))"),
+        ("readout", "NEIGHBOURS, MOST_ROWS = 10, 4096", "NEIGHBOURS, MOST_ROWS = 1, 4096"),
+        ("readout", "NEIGHBOURS, MOST_ROWS = 10, 4096", "NEIGHBOURS, MOST_ROWS = 10, 40960"),
+        ("readout", "r2_score(u, reader.predict(z)", "r2_score(reader.predict(z), u", READ),
+        ("readout", "make_pipeline(StandardScaler(), readers", "make_pipeline(readers"),
     ],
     "datasets.py": [
         "test_datasets.py",

@@ -35,6 +35,7 @@ ARROWS = {  # module: the siblings that it may import
     "checkpoints": {"files"},
     "pretrained": {"models"},
     "explorer": {"models", "scalings", "files", "pretrained", "simulators"},
+    "sensitivity": {"metrics"},
     "training": TRAINING,
     "authors": TRAINING | {"training"},
     "baselines": TRAINING | {"training"},

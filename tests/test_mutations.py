@@ -9,7 +9,7 @@ import pytest
 
 HERE = Path(__file__).parent
 ALL = list(mutations.mutations())
-FORMULAS = ["simulators.galaxies", "scalings", "priors", "divergences", "regularizers", "metrics"]
+FORMULAS = ["simulators.galaxies", "scalings", "priors", "divergences", "regularizers", "metrics", "sensitivity"]
 
 
 def compiled(text):
