@@ -21,6 +21,7 @@ __all__ = [
     "results",
     "scalings",
     "simulators",
+    "sweep",
     "teaching",
     "training",
     "viz",
