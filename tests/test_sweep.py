@@ -217,14 +217,20 @@ def test_a_killed_worker_process_costs_what_was_running(tmp_path, traces):
 def test_a_stopped_sweep_leaves_no_process_behind(tmp_path, traces, number):
     tasks = [{"x": x, "pause": 0.1 if x < 2 else 60} for x in range(6)]
     code = f"from test_sweep import *; run(square, {tasks}, {str(tmp_path / 'out')!r})"
-    with subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True) as process:
+    process = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True)
+    family = [psutil.Process(process.pid)]
+    try:
         until(lambda: executions(traces).total() == 4 and len(kept(tmp_path / "out")) == 2)
-        family = psutil.Process(process.pid).children(recursive=True)
+        family += family[0].children(recursive=True)
         process.send_signal(number)
         _, errors = process.communicate(timeout=10)
+        left = psutil.wait_procs(family[1:], timeout=5)[1]
+    finally:
+        for member in filter(psutil.Process.is_running, family):
+            member.kill()
     assert process.returncode == -number
     assert ("KeyboardInterrupt" in errors) == (number == signal.SIGINT)
-    assert len(family) >= 2 and not psutil.wait_procs(family, timeout=5)[1]
+    assert len(family) > 2 and not left
     assert kept(tmp_path / "out") == {key(task) for task in tasks[:2]}
 
 
