@@ -22,6 +22,7 @@ __all__ = [
     "results",
     "scalings",
     "simulators",
+    "sweep",
     "teaching",
     "training",
     "viz",

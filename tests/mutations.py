@@ -57,6 +57,10 @@ BOOSTING = "test_metrics.py::test_dci_by_boosting_is_disentanglement_libs"
 CONTROLS = "test_metrics.py::test_dci_controls"
 HELD_OUT = "test_metrics.py::test_informativeness_is_held_out_r2"
 FLOOR = "test_metrics.py::test_noise_scores_the_floor"
+HASHED = "test_sweep.py::test_a_key_is_the_hash_of_the_canonical_json"
+DAMAGED = "test_sweep.py::test_a_damaged_file_is_never_believed"
+FOREIGN = "test_sweep.py::test_another_tasks_file_is_refused_and_kept"
+PROGRESS = "test_sweep.py::test_progress_says_what_is_done_and_what_is_left"
 CHECKSUM = "test_properties.py::test_the_checksum_sees_names_dtypes_shapes_bytes_and_text_and_not_the_order"
 SHEAR = "test_properties.py::test_shear_symmetry_turns_by_all_eight"
 ADAPTIVE = "test_sensitivity.py::test_moments_of_gaussians_are_their_own"
@@ -304,6 +308,14 @@ TABLE = {  # module: the test of most of its mutations; then formula, old, new, 
         ("table", "np.mean(values)", "np.max(values)"),
         ("table", "np.mean([row", "np.max([row"),
         ("load", "seal != _seal(result)", "seal == _seal(result)"),
+    ],
+    "sweep.py": [
+        "test_sweep.py",
+        ("key", "sort_keys=True, allow_nan", "sort_keys=False, allow_nan", HASHED),
+        ("key", "hexdigest()[:16]", "hexdigest()[:15]", HASHED),
+        ("run", "== _seal(content) and", "!= _seal(content) or", DAMAGED),
+        ("run", 'content["task"] != task', 'content["task"] == 0', FOREIGN),
+        ("run", "/ (len(tasks) - len(running)) * len(running)", "/ len(tasks) * len(running)", PROGRESS),
     ],
     "teaching.py": [
         "test_teaching.py",
