@@ -25,6 +25,7 @@ from .simulators import galaxies
 __all__ = ["METHODS", "TEST_SEED", "machine", "run", "score", "task"]
 
 SIZE = 16384
+LATENTS = 10  # rows of every traversal, 0 for latents that a model lacks
 TEST_SEED = 1_000_000
 METHODS = {  # name: model class and terms; a VAE and a beta-VAE are "auxvae" with factors=()
     "auxvae": (AuxVAE, training.terms),
@@ -131,9 +132,11 @@ def score(model, train, validation, test, groups=()):
           `product` = mse (1 - LDS), the paper's criterion; both for validation rows, too;
         - `lds3`: LDS of the authors' three factors (flux, radius, g1); `lds_authors`: the same as their script has it,
           with sampled codes, on at most 10,000 training images; `lds_ranks`: of the ranks of codes and factors;
+        - `lds_readout`: LDS of the five factors that a linear regression, fitted on `train`, reads from all latents;
         - `mig`, `dci_d`, `dci_c`, `dci_i`, `best_NAME` = max_j \|rho(z_j, u_NAME)\|;
         - `linear_NAME`, `others_linear_NAME`, `others_neighbours_NAME`: R^2 of a factor read from all latents, and
-          from those left when each guided factor's own latent (or, without guidance, each factor's best) is set aside.
+          from those left when each guided factor's own latent (or, without guidance, each factor's best) is set aside;
+        - for "traversal": `move_j_NAME`, row j of `sensitivity.traversal`, and its separation, `move_d` and `move_c`.
     """
     names, scaling = test.names, Scaling.fit("asinh", train.images)
     z, _ = _codes(model, test)
@@ -188,12 +191,17 @@ def _lds_authors(model, train):
 
 
 def _readouts(model, z, train, test):
+    from sklearn.linear_model import LinearRegression  # slow to import
+
     z_train, _ = _codes(model, train)
     rho = np.abs(metrics.correlations(z, test.factors))
     K = len(model.factors)
-    guided = K > 0 and not isinstance(model, baselines.IDVAE)
+    guided = K > 0 and model.guided
     own = np.arange(K) if guided else linear_sum_assignment(-rho)[0]
     others = np.setdiff1d(np.arange(z.shape[1]), own)
+    read = LinearRegression().fit(z_train, train.factors).predict(z)
+    every = metrics.lds(read, test.factors)
+    scores = {"lds_readout": every.value, "lds_readout_normalised": every.normalised}
     found = {"best": rho.max(0)}
     for label, kind, columns in (
         ("linear", "linear", np.arange(z.shape[1])),
@@ -205,19 +213,22 @@ def _readouts(model, z, train, test):
             if len(columns)
             else np.zeros(len(test.names))
         )
-    return {
+    return scores | {
         f"{label}_{name}": float(v) for label, row in found.items() for name, v in zip(test.names, row, strict=True)
     }
 
 
 def _traversal(model, test):
     found = sensitivity.traversal(model, test)
+    matrix = np.zeros((LATENTS, len(sensitivity.MOMENTS)))
+    matrix[: len(found.matrix)] = np.nan_to_num(found.matrix)
     scores = {
-        f"move_{j}_{name}": float(found.matrix[j, m]) if j < len(found.matrix) else 0.0
-        for j in range(10)
-        for m, name in enumerate(found.names)
+        f"move_{j}_{name}": float(v)
+        for j, row in enumerate(matrix)
+        for name, v in zip(sensitivity.MOMENTS, row, strict=True)
     }
-    return scores | {"move_failures": found.failures}
+    parted = sensitivity.separation(matrix, LATENTS)
+    return scores | {"move_d": parted.disentanglement, "move_c": parted.completeness, "move_failures": found.failures}
 
 
 def machine():
