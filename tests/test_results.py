@@ -100,3 +100,48 @@ def test_an_invalid_result_is_not_written(tmp_path):
     with pytest.raises(ValueError, match="runs is empty"):
         results.save(tmp_path / "example.json", EXAMPLE | {"runs": []})
     assert not list(tmp_path.iterdir())
+
+
+def two_variants(second):
+    result = copy.deepcopy(EXAMPLE)
+    for seed, run in enumerate(copy.deepcopy(result["runs"])):
+        run["variant"], run["scores"]["lds"] = "vae", second[seed]
+        result["runs"].insert(0, run)  # seeds 2, 1, 0
+    return result
+
+
+def test_pairs_are_of_one_seed():
+    """Differences .5, .6, .7: mean .6, standard error .1 / sqrt(3), t = 6 sqrt(3) on 2 degrees of freedom, whose
+    distribution is known: p = 1 - t / sqrt(2 + t^2)."""
+    found = results.paired(two_variants((0.4, 0.31, 0.22)), "auxvae", "vae", "lds")
+    t = 6 * 3**0.5
+    assert found.mean == pytest.approx(0.6) and found.n == 3
+    assert found.p == pytest.approx(1 - t / (2 + t**2) ** 0.5)
+    assert found.high - found.mean == pytest.approx(4.302653 * 0.1 / 3**0.5)
+    assert found.mean - found.low == pytest.approx(found.high - found.mean)
+
+
+def test_pairs_of_two_experiments():
+    other = two_variants((0.9, 0.91, 0.92))
+    assert results.paired(EXAMPLE, "auxvae", "vae", "lds", other)[:4] == pytest.approx((0, 0, 0, 1))
+
+
+def test_odd_pairs_are_refused():
+    result = two_variants((0.4, 0.3, 0.2))
+    del result["runs"][0]
+    with pytest.raises(ValueError, match="must have the same two seeds or more"):
+        results.paired(result, "auxvae", "vae", "lds")
+    with pytest.raises(KeyError, match="no score 'mse' in example; there are ssim_image, lds"):
+        results.values(result, "auxvae", "mse")
+    with pytest.raises(KeyError, match="no variant 'ae' in example; there are vae, auxvae"):
+        results.values(result, "ae", "lds")
+
+
+def test_a_summary_shows_spread_references_and_numbers():
+    text = results.summary(two_variants((0.4, 0.3, 0.2)), {"lds": "LDS", "ssim_image": "SSIM"}, {"vae": "VAE"})
+    assert [line.split() for line in text.splitlines()] == [
+        ["LDS", "SSIM"],
+        ["VAE", "0.300", "±0.100", "0.970", "±0.000"],
+        ["floor", "0.250"],
+        "mean and sd of 3 seeds; 8 images to train, 4 to test".split(),
+    ]
