@@ -143,5 +143,5 @@ def test_a_summary_shows_spread_references_and_numbers():
         ["LDS", "SSIM"],
         ["VAE", "0.300", "±0.100", "0.970", "±0.000"],
         ["floor", "0.250"],
-        "mean and sd of 3 seeds; 8 images to train, 4 to test".split(),
+        ["mean", "and", "sd", "of", "3", "seeds;", "8", "images", "to", "train,", "4", "to", "test"],
     ]
