@@ -14,6 +14,7 @@ __all__ = [
     "divergences",
     "explorer",
     "files",
+    "ledger",
     "metrics",
     "models",
     "pretrained",

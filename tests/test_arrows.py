@@ -29,6 +29,7 @@ ARROWS = {  # module: the siblings that it may import
     "scalings": LEAF,
     "files": LEAF,
     "results": {"files"},
+    "ledger": {"results"},
     "sweep": {"files"},
     "teaching": LEAF,
     "datasets": {"simulators", "scalings", "files"},

@@ -9,7 +9,16 @@ import pytest
 
 HERE = Path(__file__).parent
 ALL = list(mutations.mutations())
-FORMULAS = ["simulators.galaxies", "scalings", "priors", "divergences", "regularizers", "metrics", "sensitivity"]
+FORMULAS = [
+    "simulators.galaxies",
+    "scalings",
+    "priors",
+    "divergences",
+    "regularizers",
+    "metrics",
+    "sensitivity",
+    "ledger",
+]
 
 
 def compiled(text):
