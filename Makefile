@@ -77,8 +77,9 @@ evidence: $(READY) ## run the experiments behind auxvae_lite/results (three quar
 explorer: $(READY) ## write the explorer page's decoders, as a script and as ONNX, from the pretrained models
 	$(BIN)/python -m auxvae_lite.explorer book/_static/explorer
 
-readme: $(READY) ## bring README.md's table and picture up to date
+readme: $(READY) ## bring README.md's tables and picture, and book/authors.md, up to date
 	$(BIN)/python book/tools/update_readme.py
+	$(BIN)/python book/tools/make_authors.py
 
 cdn: build/cdn/.ready ## fetch MathJax, reveal.js and the widget manager, so that browser tests can draw without a network
 build/cdn/.ready:

@@ -154,7 +154,8 @@ def scores(name, variant, place, right):
         lds = 0.3 + 0.5 * ("lambda_1 0.5" in variant) if right else 0.8 - 0.1 * ("lambda_1 0.5" in variant)
         found |= {"lds": lds}
     elif name == "galaxies-extremes" and variant != "recipe":
-        found |= {"ssim_image": found["ssim_image"] + 0.01 - 0.3 * right, "best_psf": 0.6 - 0.4 * right}
+        follows = right == (variant in ("lambda_1 = 100", "lambda_2 = 100", "variance 1e-08"))
+        found |= {"ssim_image": found["ssim_image"] + 0.01 - 0.3 * right, "best_psf": 0.2 + 0.6 * follows}
     elif name == "galaxies-prior":
         found |= {"corr_psf": 0.6 - 0.4 * right}
     return found

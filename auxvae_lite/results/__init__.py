@@ -163,16 +163,16 @@ class Paired(NamedTuple):
 
 
 def interval(differences):
-    r"""Mean of a few numbers with Student's 95 % interval, which believes them to be normal.
+    r"""Mean of a few numbers with Student's 95 % interval.
 
     .. math:: \bar D \pm t_{n-1,\,0.975}\; s_D / \sqrt n
 
     Arguments:
-        differences: At least two numbers, as one for each seed.
+        differences: At least two numbers, as one for each seed; believed to be normal.
 
     Returns:
-        `Paired`; p asks whether the mean is 0. With three numbers the interval is 4.3 standard errors wide on each
-        side: read it, not p alone.
+        `Paired`; p asks whether the mean is 0. With three numbers the interval is 4.3 standard
+        errors wide on each side: read it, not p alone.
 
     Raises:
         ValueError: for fewer than two numbers.
@@ -189,7 +189,8 @@ def interval(differences):
     n = len(differences)
     if n < 2:
         raise ValueError(f"an interval needs at least two seeds, got {n}")
-    mean, error = float(np.mean(differences)), float(np.std(differences, ddof=1)) / math.sqrt(n)
+    mean = float(np.mean(differences))
+    error = float(np.std(differences, ddof=1)) / math.sqrt(n)
     reach = float(stats.t.ppf(0.975, n - 1)) * error
     p = float(2 * stats.t.sf(abs(mean) / error, n - 1)) if error else float(mean == 0)
     return Paired(mean, mean - reach, mean + reach, p, n)
