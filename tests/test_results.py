@@ -123,6 +123,7 @@ def test_pairs_are_of_one_seed():
 
 def test_pairs_of_two_experiments():
     other = two_variants((0.9, 0.91, 0.92))
+    assert results.values(other, "vae", "lds").tolist() == [0.9, 0.91, 0.92]  # which the file holds in another order
     assert results.paired(EXAMPLE, "auxvae", "vae", "lds", other)[:4] == pytest.approx((0, 0, 0, 1))
 
 
