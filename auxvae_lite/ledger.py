@@ -277,7 +277,7 @@ def _g2(base):
         )
     )
     return {
-        "ours": f"{_spread(every)}; as their script computes it {_spread(theirs)}",
+        "ours": f"{_spread(every)}; as the script computes it {_spread(theirs)}",
         "floor": f"{floor:.3f}",
         "ceiling": f"{ceiling:.3f}",
         "parts": [
@@ -347,7 +347,7 @@ def _t1(base):
     d = {method: results.values(base, names[method], "move_d") for method in ("Aux-VAE", "beta-VAE")}
     free = np.max([results.values(base, aux, f"move_{j}_flux") for j in range(5, 10)], axis=0)
     return {
-        "ours": f"D {_spread(d['Aux-VAE'])} against {_spread(d['beta-VAE'])}",
+        "ours": f"one property a latent, D: {_spread(d['Aux-VAE'])} against {_spread(d['beta-VAE'])}",
         "floor": "0",
         "ceiling": "the simulator's own, chapter 8",
         "parts": [
@@ -585,7 +585,7 @@ def ledger(load=results.load):
         load: From an experiment's name to its result; by default the committed ones.
 
     Returns:
-        List of `Row`s. A row whose files are missing is "not yet run".
+        A list with a `Row` for each claim. One whose files are missing is "not yet run".
 
     References:
         Chapter 13.
@@ -624,8 +624,8 @@ CHOICES = (  # number in the authors' list (chapter 13), ours, theirs, variant o
     ("2", "squares of asinh-scaled pixels", "squares of logarithms of min-max scaled pixels", "logarithms"),
     ("2", "asinh-scaled pixels", "min-max scaled pixels, no logarithm", "min-max images"),
     ("3", "squares over 2 sigma^2, sigma .015", "plain sum of squares: lambda and beta weigh more", "scale"),
-    ("3", "the same, beta 1", "plain sum of squares, beta 20", "scale and beta 20"),
     ("3", "penalties on means", "explicitness and intra on sampled codes", "sampled penalties"),
+    ("4", "squares over 2 sigma^2, beta 1", "plain sum of squares, beta 20", "scale and beta 20"),
     ("4", "one-cycle to 6e-3, batch 128, clipped", "constant 1e-3, batch 64, not clipped", "optimiser"),
     ("4", "factors of unit variance", "factors from 0 to 1", "min-max factors"),
     ("6", "batch norm, SiLU, linear output, half width", "ReLU, sigmoid output", "network"),
@@ -646,9 +646,9 @@ def against_code(load=results.load):
         load: As in `ledger`.
 
     Returns:
-        List of `Difference`s, in the order of chapter 13's list. Effects are those of `EFFECTS`, theirs minus ours,
-        paired by seed, with as many epochs as ours unless `theirs` says otherwise. The two ways of scoring have one
-        effect each: the same runs of our recipe, scored twice.
+        A list with a `Difference` for each, in the order of chapter 13's list. Effects are those of `EFFECTS`, theirs
+        minus ours, paired by seed, with as many epochs as ours unless `theirs` says otherwise. The two ways of scoring
+        have one effect each: the same runs of our recipe, scored twice.
 
     References:
         Chapter 13.
@@ -722,7 +722,7 @@ def html_against(differences):
 def _cell(effect):
     if effect is None:
         return ""
-    digits = 4 if max(abs(effect.low), abs(effect.high)) < 0.1 else 3
+    digits = 4 if max(abs(effect.low), abs(effect.high)) < 0.05 else 3
     text = _between(effect, digits)
     return text if effect.low <= 0 <= effect.high else f"<strong>{text}</strong>"
 

@@ -171,8 +171,8 @@ def interval(differences):
         differences: At least two numbers, as one for each seed; believed to be normal.
 
     Returns:
-        `Paired`; p asks whether the mean is 0. With three numbers the interval is 4.3 standard
-        errors wide on each side: read it, not p alone.
+        `Paired`; p asks whether the mean is 0. With three numbers the interval is 4.3
+        standard errors wide on each side: read it, not p alone.
 
     Raises:
         ValueError: for fewer than two numbers.
