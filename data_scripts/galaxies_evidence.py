@@ -109,7 +109,7 @@ EXPERIMENTS = {  # variant: changes to the recipe, or other arguments of `eviden
     "galaxies-authors": {
         f"{epochs} epochs": {"method": "authors"} | {name: value for name, value in THEIRS.items() if name != "seed"}
         | {"epochs": epochs}
-        for epochs in (60, 120, 240)
+        for epochs in (60, 120, 240, 360)
     },
 }  # fmt: skip
 SEEDS = {"galaxies-baselines": 5, "galaxies-factorial": 5, "galaxies-coverage": 5, "galaxies-authors": 5}  # others 3
