@@ -661,9 +661,9 @@ def against_code(load=results.load):
         found.append(Difference(number, ours, theirs, _try(partial(_rescored, load, first, second))))
     found.append(Difference(*MISSING, {}))
     recipe = METHODS["Aux-VAE"][1]
-    for epochs in (60, 120, 240):
-        effects = _effects(load, AUTHORS, f"{epochs} epochs", BASE, recipe)
-        found.append(Difference("all", "our recipe", f"their code, {epochs} epochs", effects))
+    for variant in _try(lambda: list(results.by_variant(load(AUTHORS)))) or ["long trained"]:
+        effects = _effects(load, AUTHORS, variant, BASE, recipe)
+        found.append(Difference("all", "our recipe", f"their code, {variant}", effects))
     return sorted(found, key=lambda row: (not row.number.isdigit(), row.number == "all", row.number))
 
 
