@@ -138,6 +138,23 @@ def test_odd_pairs_are_refused():
         results.values(result, "ae", "lds")
 
 
+def test_a_setting_is_chosen_by_its_mean_on_validation_rows():
+    result = two_variants((0.4, 0.3, 0.2))
+    for run in result["runs"]:  # auxvae has the best seed and the best test score, vae the better mean
+        seeds = {"auxvae": (0.1, 0.9, 0.8), "vae": (0.3, 0.4, 0.5)}[run["variant"]]
+        run["scores"] |= {"validation_product": seeds[run["seed"]], "product": 0.5 - 0.4 * (run["variant"] == "auxvae")}
+    assert results.chosen(result, ("auxvae", "vae")) == "vae"
+    assert results.chosen(result, ["auxvae"]) == "auxvae"
+    with pytest.raises(KeyError, match="no variant 'ae'"):
+        results.chosen(result, ("ae",))
+
+
+def test_one_number_has_no_interval():
+    with pytest.raises(ValueError, match="at least two seeds, got 1"):
+        results.interval([0.5])
+    assert results.interval([0.5, 0.5])[:4] == (0.5, 0.5, 0.5, 0.0)
+
+
 def test_a_summary_shows_spread_references_and_numbers():
     text = results.summary(two_variants((0.4, 0.3, 0.2)), {"lds": "LDS", "ssim_image": "SSIM"}, {"vae": "VAE"})
     assert [line.split() for line in text.splitlines()] == [
