@@ -78,8 +78,8 @@ class Row(NamedTuple):
 class Difference(NamedTuple):
     """A choice of the authors' code: its number in their list, ours, theirs, and by score what theirs changes.
 
-    `effects` holds a `results.Paired` for each score, theirs minus ours; it is empty where there is nothing to measure,
-    and None where the file is missing.
+    `effects` holds for each score the differences, theirs minus ours, one for each seed; it is empty where there is
+    nothing to measure, and None where the file is missing.
     """
 
     number: str
@@ -385,7 +385,9 @@ def _s1(coverage):
         parts += [
             _direction(f"{how}: z_aux costs more than z_recon", results.interval(aux - recon)),
             _direction(
-                f"{how}: z_recon costs less than a tenth of it", results.interval(NEGLIGIBLE * aux - recon), digits=4
+                f"{how}: z_recon costs less than a tenth of what z_aux does",
+                results.interval(NEGLIGIBLE * aux - recon),
+                digits=4,
             ),
         ]
     return {
@@ -468,7 +470,7 @@ def _f1(extremes):
         fallen = results.paired(extremes, "recipe", variant, "ssim_image")
         follows = results.paired(extremes, variant, "recipe", "best_psf")
         parts += [
-            _direction(f"{variant}: SSIM falls by a tenth of the way to the mean image", fallen, sharp, 4),
+            _direction(f"{variant}: SSIM falls a tenth of the way to the mean image", fallen, sharp, 4),
             _direction(f"{variant}: a latent follows psf more closely", follows),
         ]
     ssim = [results.values(extremes, variant, "ssim_image") for variant in ("recipe", *settings)]
@@ -677,14 +679,14 @@ def _try(read):
 def _effects(load, name, variant, other, ours):
     def read():
         theirs, mine = load(name), load(other)
-        return {score: results.paired(theirs, variant, ours, score, mine) for score in EFFECTS}
+        return {score: results.values(theirs, variant, score) - results.values(mine, ours, score) for score in EFFECTS}
 
     return _try(read)
 
 
 def _rescored(load, first, second):
     recipe, base = METHODS["Aux-VAE"][1], load(BASE)
-    return {second: results.interval(results.values(base, recipe, second) - results.values(base, recipe, first))}
+    return {second: results.values(base, recipe, second) - results.values(base, recipe, first)}
 
 
 def html(rows):
@@ -719,9 +721,10 @@ def html_against(differences):
     return _table(heads, rows)
 
 
-def _cell(effect):
-    if effect is None:
+def _cell(differences):
+    if differences is None:
         return ""
+    effect = results.interval(differences)
     digits = 4 if max(abs(effect.low), abs(effect.high)) < 0.05 else 3
     text = _between(effect, digits)
     return text if effect.low <= 0 <= effect.high else f"<strong>{text}</strong>"
