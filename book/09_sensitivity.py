@@ -38,7 +38,7 @@ if importlib.util.find_spec("auxvae_lite") is None:  # Colab: fetch the package,
     subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", address], check=True)
 
 # %% tags=["parameters"]
-n = 300  # galaxies on which one model is perturbed
+n = 500  # galaxies on which one model is perturbed
 draws = 20000  # rows of the Monte-Carlo check
 seed = 0
 
@@ -206,14 +206,14 @@ for name, sd, middle, *drop in zip(labels, z.std(0), bulk, *alone.values(), stri
     print(f"{name:<8}{sd:7.2f}{middle:7.2f}{drop[0]:9.4f}{drop[1]:9.4f}")
 
 # %%
-check("largest bulk of a free latent, at most", max(bulk[5:].max(), 0.5), 0.5, tol=1e-9)
+check("largest bulk of a free latent", bulk[5:].max(), 0.4, tol=0.25)
 check("psf, noise", alone["noise"][4], 0, tol=0.003)
 check("psf, shuffled", alone["shuffle"][4], 0, tol=0.003)
 check("least of the other four, noise", min(alone["noise"][:4]), 0.115, tol=0.03)
-check("worst free latent, noise", max(alone["noise"][5:]), 0.19, tol=0.06)
-check("worst free latent, shuffled", max(alone["shuffle"][5:]), 0.06, tol=0.03)
+check("worst free latent, noise", max(alone["noise"][5:]), 0.12, tol=0.1)
+check("worst free latent, shuffled", max(alone["shuffle"][5:]), 0.055, tol=0.03)
 
-# %% mystnb={"image": {"alt": "Drop of SSIM for each of ten latents, noise beside shuffling. Flux, radius, g1 and g2 cost more when shuffled, about 0.2, than under noise, about 0.12. Psf costs nothing. The free latents cost up to 0.2 under noise but at most 0.07 shuffled."}}
+# %% mystnb={"image": {"alt": "Drop of SSIM for each of ten latents, noise beside shuffling. Flux, radius, g1 and g2 cost more when shuffled, about 0.2, than under noise, about 0.12. Psf costs nothing. Three free latents cost 0.04 to 0.11 under noise and less than half of that shuffled."}}
 figure, axis = plt.subplots(figsize=(7, 3), layout="constrained")
 place = np.arange(10)
 styles = {"noise": ("o", BLUE, -0.12), "shuffle": ("s", ORANGE, 0.12)}
@@ -228,8 +228,8 @@ plt.show()
 
 # %% [markdown]
 # *Notice* which marker is higher. For the four guided latents on the left shuffling does more, as (9.5) has it. For the
-# three free ones that matter noise does more, three to five times: their bulk is about 0.2, so noise of one standard
-# deviation moves a typical galaxy five times further than most galaxies differ from each other.
+# three free ones that matter noise does more, two or three times: their bulk is about 0.3, so noise of one standard
+# deviation moves a typical galaxy three times further than most galaxies differ from each other.
 #
 # *Notice* `psf`. This latent follows the blur with a correlation of 0.84, and the decoder hardly looks at it. Knowing a
 # factor and needing it for the picture are two things. It also spoils averages: of the ten pairs of guided
@@ -247,14 +247,14 @@ for name in groups:
 check("pairs of aux, noise", pairs["drop_aux_noise"], 0.17, tol=0.02)
 rest = pairs["drop_aux without psf_noise"]
 check("pairs of aux without psf, noise", rest, 0.205, tol=0.02)
-check("pairs of recon, noise", pairs["drop_recon_noise"], 0.16, tol=0.05)
+check("pairs of recon, noise", pairs["drop_recon_noise"], 0.1, tol=0.09)
 
 # %% [markdown]
 # ## Five seeds, three cases
 #
-# One model is an anecdote: this one's free latents suffer from noise as much as its guided ones. The evidence has five
-# seeds of each case, perturbed in the same way on 1,024 of the test galaxies. Two numbers to read it by: a latent that
-# is ignored drops by 0, and an answer that forgets the galaxy, the mean image, by the number in the last line.
+# One model is an anecdote. The evidence has five seeds of each case, perturbed in the same way on 1,024 of the test
+# galaxies. Two numbers to read it by: a latent that is ignored drops by 0, and an answer that forgets the galaxy, the
+# mean image, by the number in the last line.
 
 # %%
 kinds = ("aux_noise", "recon_noise", "aux_shuffle", "recon_shuffle")
@@ -444,8 +444,9 @@ for kind, case in itertools.product(("linear", "neighbours"), cases):
 #
 # ## Break it on purpose
 #
-# Two ways to make the same latents look harmless, or harmful. *Another convention*: SSIM with the range of the whole
-# set, in which even a black image has 0.856. *Unequal numbers*: five free latents against one guided one.
+# Three ways to make the same latents look harmless, or harmful. *Another convention*: SSIM with the range of the whole
+# set, in which even a black image has 0.856. *Unequal numbers*: five free latents against one guided one. *Other
+# galaxies*: the same model and latent, perturbed on three more sets.
 
 # %% tags=["nbval-ignore-output"]
 free, guided = range(5, 10), range(5)
@@ -460,19 +461,37 @@ print(f"noise in all five free latents {five:.3f}, in flux alone {alone['noise']
 
 # %%
 check("z_recon, range of the set, at most", max(fallen[1], 0.03), 0.03, tol=1e-9)
-check("five free latents", five, 0.33, tol=0.08)
+check("five free latents, over flux alone", five / alone["noise"][0], 1.9, tol=0.9)
+
+# %% tags=["nbval-ignore-output"]
+again = {"noise": [], "shuffle": []}
+for other in range(1, 4):
+    few = FactorDataset(*galaxies.simulate(300, seed=3_000_000 + other))
+    for how, found in again.items():
+        found.append(sensitivity.perturb(model, few, [7], how))
+for how, found in again.items():
+    print(f"z8, {how:<8}", " ".join(f"{value:.3f}" for value in found))
+
+# %%
+for how, expected, tol in (("noise", 0.16, 0.1), ("shuffle", 0.055, 0.025)):
+    for value in again[how]:
+        check(f"z8, {how}", value, expected, tol)
 
 # %% [markdown]
-# By the range of the set the free latents cost a hundredth and a half, and "z_recon does not cost SSIM" might have
-# passed. By the range of the image it is a tenth. And five latents of noise do more than one, guided or not, so a figure
-# that compares groups of different size compares sizes.
+# By the range of the set the free latents cost a hundredth, and "z_recon does not cost SSIM" might have passed. By the range of the image they cost five times as much. And five latents of noise do more than one, guided or
+# not, so a figure that compares groups of different size compares sizes.
+#
+# The third is the worst. The same latent of the same model costs 0.08, 0.16 or 0.24 under noise, depending on the 300
+# galaxies: how far the few distant ones lie decides $s_j$, and so the noise that all the others get. Shuffled, it costs
+# 0.04 to 0.06. The evidence perturbs all models on the same 1,024 galaxies, so they can be compared; but its numbers for
+# noise in the free latents belong to these galaxies. Where noise and shuffling disagree, believe the shuffling.
 #
 # ## What this does not tell you
 #
 # - *What a latent holds.* A drop says that the decoder listens. A latent that repeats another and a latent that adds to
 #   it can have the same drop, and shuffling makes codes that contradict themselves, such as no encoder would send.
-# - *What the paper's Figure 4 shows in numbers.* We know its claims, not how its perturbation was scaled. With another
-#   $a$, or with standard deviations that are not driven by distant rows, S1 could look better than here.
+# - *What the paper's Figure 4 shows in numbers.* We know its claims, not how its perturbation was scaled. With noise in
+#   units that distant rows do not drive (exercise 9.2), S1 looks better than here.
 # - *Whether Case 3 is the paper's.* It says "2 of 5" factors; flux and radius are our choice.
 # - *What causes the copies in Case 1.* That neighbours read the factors and that the decoder uses the latents are two
 #   facts; that it uses them *because* of the copies is an inference.
@@ -534,7 +553,7 @@ check("worst free latent", max(fair[5:]), 0.025, tol=0.015)
 # %% [markdown]
 # <details><summary>Why</summary>
 #
-# Most of it goes: from 0.2 to 0.03 for the worst free latent, to next to nothing for the others. For a typical galaxy,
+# Most of it goes: from 0.11 to 0.03 for the worst free latent, to next to nothing for the others. For a typical galaxy,
 # a typical change of one free latent hardly shows. The four guided latents lose a little more than before, since a flat
 # distribution has a bulk of 1.28. By this measure S1 is nearly true of single latents; "how large is a perturbation"
 # was the whole question.
