@@ -75,7 +75,7 @@ def run(task, device="cpu", checkpoints=None, code="unknown"):
         code: Commit, to be kept with the result.
 
     Returns:
-        Dictionary: scores and their reference, numbers of rows, threads, seconds, machine, code.
+        Dictionary: scores and their reference, numbers of rows before `n`, threads, seconds, machine, code.
     """
     config, data = training.Config(**task["config"]), task["data"]
     torch.set_num_threads(config.threads)

@@ -185,20 +185,21 @@ def _traverse(draw, codes, names, data, rows, steps, seed):
     spread = _spread(moments(data.images if data.clean is None else data.clean))
     if not (spread > 0).all():
         raise ValueError(
-            f"{MOMENTS[int(np.argmin(spread > 0))]} is measurable in no two different pictures of the data: "
-            "give more rows, or data that vary"
+            f"{MOMENTS[int(np.argmin(spread > 0))]} is measurable in no two different "
+            "pictures of the data: give more rows, or data that vary"
         )
     chosen = np.sort(np.random.default_rng(seed).permutation(len(codes))[:rows])
     start = np.repeat(codes[chosen], steps, axis=0)
-    matrix, failures = [], []
+    matrix, failures, unknown = [], [], np.full(len(MOMENTS), np.nan)
     for column in codes.T:
         moved = start.copy()
-        moved[:, len(matrix)] = np.tile(np.linspace(*np.quantile(column, [0.05, 0.95]), steps), len(chosen))
+        values = np.linspace(*np.quantile(column, [0.05, 0.95]), steps)
+        moved[:, len(matrix)] = np.tile(values, len(chosen))
         measured = moments(draw(moved)).reshape(len(chosen), steps, -1)
         failures.append(np.isnan(measured[..., 0]).mean())
         several = np.isfinite(measured[..., 0]).sum(1) > 1  # one picture has no variance
         variances = np.nanvar(measured[several], axis=1)
-        matrix.append(np.sqrt(variances.mean(0)) if several.any() else np.full(len(MOMENTS), np.nan))
+        matrix.append(np.sqrt(variances.mean(0)) if several.any() else unknown)
     return Traversal(np.array(matrix) / spread, tuple(names), float(np.mean(failures)))
 
 

@@ -11,25 +11,29 @@ from pathlib import Path
 
 from galaxies_evidence import RECIPE, SIZE, TEST_SEED, commit
 
-from auxvae_lite import pretrained
+from auxvae_lite import evidence, pretrained
 from auxvae_lite.datasets import FactorDataset
 from auxvae_lite.simulators import galaxies
 from auxvae_lite.training import Config, evaluate, fit
 
-MODELS = {  # name: changes to the recipe
-    "galaxies-auxvae": {},
-    "galaxies-betavae": {"factors": (), "beta": 4.0},
+MODELS = {  # name: method and changes to the recipe
+    "galaxies-auxvae": ("auxvae", {}),
+    "galaxies-betavae": ("auxvae", {"factors": (), "beta": 4.0}),
+    "galaxies-idvae": ("idvae", {"lambda_1": 1.0, "lambda_2": 1.0, "beta": 16.0}),
+    "galaxies-supervised": ("supervised", {"latent_dim": 5}),
 }
 
 
 def train(name):
     """One model, its header filled."""
-    config = Config(**RECIPE | MODELS[name], seed=0)
+    code = commit()  # before training: files may change meanwhile
+    method, changes = MODELS[name]
+    config, (model_class, terms) = Config(**RECIPE | changes, seed=0), evidence.METHODS[method]
     rows, _, _ = FactorDataset(*galaxies.simulate(SIZE, config.seed)).split(config.seed)
-    model, _ = fit(config, rows)
+    model, _ = fit(config, rows, model_class=model_class, terms=terms)
     scores, reference = evaluate(model, FactorDataset(*galaxies.simulate(SIZE, TEST_SEED)))
     model.provenance |= {"scores": scores, "reference": reference, "test_seed": TEST_SEED, "test_size": SIZE}
-    model.provenance["code"] = commit()
+    model.provenance["code"] = code
     return model
 
 

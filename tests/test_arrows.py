@@ -34,7 +34,7 @@ ARROWS = {  # module: the siblings that it may import
     "datasets": {"simulators", "scalings", "files"},
     "models": {"priors", "scalings", "files"},
     "checkpoints": {"files"},
-    "pretrained": {"models"},
+    "pretrained": {"models", "baselines", "files"},
     "explorer": {"models", "scalings", "files", "pretrained", "simulators"},
     "sensitivity": {"metrics"},
     "training": TRAINING,

@@ -8,7 +8,8 @@ from auxvae_lite import authors
 from auxvae_lite.datasets import FactorDataset
 from auxvae_lite.models import Output, Posterior
 from auxvae_lite.simulators import galaxies
-from auxvae_lite.training import total
+from auxvae_lite.training import Config, total
+from auxvae_lite.training import terms as training_terms
 
 
 def rho(a, b):
@@ -34,6 +35,26 @@ def test_the_loss_is_theirs():
     s_inter += sum(abs(rho(mr[:, j], un[:, i] * un[:, k])) for j in range(d - K) for i in range(K) for k in range(i))
     expected = (recon + 20 * kl) / (B * 81) + 0.4 * s_inter / (d - K) + 0.5 * s_intra
     assert float(total(config, parts, pixels=81)) == pytest.approx(float(expected), rel=1e-10)
+
+
+def test_one_difference_at_a_time():
+    """`log10_terms` has their R and our rest; `sampled_terms` has their sampled penalties and our rest."""
+    generator = torch.Generator().manual_seed(0)
+    draw = lambda *shape: torch.rand(*shape, generator=generator)  # noqa: E731
+    x, u = draw(32, 1, 4, 4), draw(32, 2)
+    output = Output(draw(32, 1, 4, 4), Posterior(draw(32, 5), draw(32, 5)), draw(32, 5))
+    given = Config(), output, x, u, 0.01
+    ours, theirs = training_terms(*given), authors.terms(*given)
+    assert all(a != b for a, b in zip(ours[:1] + ours[2:4], theirs[:1] + theirs[2:4], strict=True))
+    assert authors.log10_terms(*given) == ours._replace(reconstruction=theirs.reconstruction)
+    sampled = authors.sampled_terms(*given)
+    assert sampled == ours._replace(explicitness=sampled.explicitness, intra=sampled.intra)
+    assert sampled[2:] == theirs[2:]  # the penalties on z_recon see means in both
+
+
+def test_a_logarithm_is_given_what_is_above_zero():
+    x_hat = authors.SigmoidVAE((1, 33, 33), ["flux"], widths=(4, 4, 8, 8))(torch.randn(2, 1, 33, 33)).x_hat
+    assert x_hat.shape == (2, 1, 33, 33) and x_hat.min() > 0 and x_hat.max() < 1
 
 
 def test_empty_pixels_and_a_saturated_output_stay_finite():

@@ -17,7 +17,7 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS = PROJECT["optional-dependencies"]
-LOCKED_EXTRAS = ["book", "data", "test"]
+LOCKED_EXTRAS = ["book", "data", "sweep", "test"]
 CONDA = yaml.safe_load((ROOT / "environment.yml").read_text())
 CONDA_SPECS = [spec for spec in CONDA["dependencies"] if isinstance(spec, str)]
 CONDA_PIP = next(spec["pip"] for spec in CONDA["dependencies"] if isinstance(spec, dict))

@@ -123,6 +123,7 @@ def test_pairs_are_of_one_seed():
 
 def test_pairs_of_two_experiments():
     other = two_variants((0.9, 0.91, 0.92))
+    assert results.values(other, "vae", "lds").tolist() == [0.9, 0.91, 0.92]  # which the file holds in another order
     assert results.paired(EXAMPLE, "auxvae", "vae", "lds", other)[:4] == pytest.approx((0, 0, 0, 1))
 
 
@@ -135,6 +136,23 @@ def test_odd_pairs_are_refused():
         results.values(result, "auxvae", "mse")
     with pytest.raises(KeyError, match="no variant 'ae' in example; there are vae, auxvae"):
         results.values(result, "ae", "lds")
+
+
+def test_a_setting_is_chosen_by_its_mean_on_validation_rows():
+    result = two_variants((0.4, 0.3, 0.2))
+    for run in result["runs"]:  # auxvae has the best seed and the best test score, vae the better mean
+        seeds = {"auxvae": (0.1, 0.9, 0.8), "vae": (0.3, 0.4, 0.5)}[run["variant"]]
+        run["scores"] |= {"validation_product": seeds[run["seed"]], "product": 0.5 - 0.4 * (run["variant"] == "auxvae")}
+    assert results.chosen(result, ("auxvae", "vae")) == "vae"
+    assert results.chosen(result, ["auxvae"]) == "auxvae"
+    with pytest.raises(KeyError, match="no variant 'ae'"):
+        results.chosen(result, ("ae",))
+
+
+def test_one_number_has_no_interval():
+    with pytest.raises(ValueError, match="at least two seeds, got 1"):
+        results.interval([0.5])
+    assert results.interval([0.5, 0.5])[:4] == (0.5, 0.5, 0.5, 0.0)
 
 
 def test_a_summary_shows_spread_references_and_numbers():

@@ -7,11 +7,14 @@ nothing had seen; a test scores it again.
 
 from pathlib import Path
 
+from .. import files
+from ..baselines import IDVAE, Supervised
 from ..models import AuxVAE
 
 __all__ = ["load", "names"]
 
 HERE = Path(__file__).parent
+CLASSES = {model.__name__: model for model in (AuxVAE, IDVAE, Supervised)}
 
 
 def names():
@@ -30,4 +33,6 @@ def load(name):
     """
     if name not in names():
         raise ValueError(f"no pretrained model {name!r}; the package carries {', '.join(names())}")
-    return AuxVAE.load(HERE / f"{name}.safetensors")
+    path = HERE / f"{name}.safetensors"
+    _, header = files.read(path)
+    return CLASSES.get(header.get("model"), AuxVAE).load(path)

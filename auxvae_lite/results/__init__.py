@@ -15,7 +15,20 @@ import numpy as np
 
 from .. import files
 
-__all__ = ["Paired", "by_variant", "load", "names", "paired", "save", "summary", "table", "validate", "values"]
+__all__ = [
+    "Paired",
+    "by_variant",
+    "chosen",
+    "interval",
+    "load",
+    "names",
+    "paired",
+    "save",
+    "summary",
+    "table",
+    "validate",
+    "values",
+]
 
 SCHEMA = {  # a type; a dictionary with exactly these keys; or a one-element list, any number of such elements
     "experiment": str,
@@ -123,6 +136,22 @@ def values(result, variant, score):
     return np.array([run["scores"][score] for run in runs])
 
 
+def chosen(result, variants):
+    """The variant with the smallest mean `validation_product` over its seeds: the setting that a method is shown with.
+
+    Arguments:
+        result: A result with that score.
+        variants: The method's settings.
+
+    Raises:
+        KeyError: for an unknown variant, or a result without the score.
+
+    References:
+        The paper's criterion, MSE (1 - LDS), on rows that neither train nor test; chapter 8.
+    """
+    return min(variants, key=lambda variant: values(result, variant, "validation_product").mean())
+
+
 class Paired(NamedTuple):
     """A difference between two variants, seed by seed: mean, its 95 % interval, two-sided p, number of seeds."""
 
@@ -133,12 +162,45 @@ class Paired(NamedTuple):
     n: int
 
 
+def interval(differences):
+    r"""Mean of a few numbers with Student's 95 % interval.
+
+    .. math:: \bar D \pm t_{n-1,\,0.975}\; s_D / \sqrt n
+
+    Arguments:
+        differences: At least two numbers, as one for each seed; believed to be normal.
+
+    Returns:
+        `Paired`; p asks whether the mean is 0. With three numbers the interval is 4.3
+        standard errors wide on each side: read it, not p alone.
+
+    Raises:
+        ValueError: for fewer than two numbers.
+
+    Example:
+        >>> round(interval([0.5, 0.6, 0.7]).low, 4)
+        0.3516
+
+    References:
+        Student 1908; derived in chapter 13.
+    """
+    from scipy import stats  # slow to import
+
+    n = len(differences)
+    if n < 2:
+        raise ValueError(f"an interval needs at least two seeds, got {n}")
+    mean = float(np.mean(differences))
+    error = float(np.std(differences, ddof=1)) / math.sqrt(n)
+    reach = float(stats.t.ppf(0.975, n - 1)) * error
+    p = float(2 * stats.t.sf(abs(mean) / error, n - 1)) if error else float(mean == 0)
+    return Paired(mean, mean - reach, mean + reach, p, n)
+
+
 def paired(result, first, second, score, other=None):
-    """The first variant's score minus the second's, paired by seed; Student's t.
+    """The first variant's score minus the second's, paired by seed: the `interval` of their differences.
 
     Two runs of one seed share galaxies, batches and, where shapes agree, first weights; what a seed does to both
-    cancels. The interval believes the differences to be normal, and with three seeds it is 4.3 standard errors wide:
-    read it, not p alone.
+    cancels.
 
     Arguments:
         result: A result; the second variant's, too, unless `other` is given.
@@ -156,17 +218,11 @@ def paired(result, first, second, score, other=None):
     References:
         Chapter 8.
     """
-    from scipy import stats  # slow to import
-
     seeds = [{run["seed"] for run in by_variant(r).get(v, ())} for r, v in ((result, first), (other or result, second))]
     differences = values(result, first, score) - values(other or result, second, score) if seeds[0] == seeds[1] else ()
     if len(differences) < 2:
         raise ValueError(f"{first} and {second} must have the same two seeds or more, got {seeds[0]} and {seeds[1]}")
-    n, mean = len(differences), float(np.mean(differences))
-    error = float(np.std(differences, ddof=1)) / math.sqrt(n)
-    reach = float(stats.t.ppf(0.975, n - 1)) * error
-    p = float(2 * stats.t.sf(abs(mean) / error, n - 1)) if error else float(mean == 0)
-    return Paired(mean, mean - reach, mean + reach, p, n)
+    return interval(differences)
 
 
 def summary(result, scores, variants=None, digits=3):

@@ -1,0 +1,166 @@
+"""Runs of every method, their scores, and the script that keeps them."""
+
+import copy
+import json
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from auxvae_lite import evidence, results, training
+from auxvae_lite.datasets import FactorDataset
+from auxvae_lite.models import Posterior
+from auxvae_lite.simulators import galaxies
+from auxvae_lite.training import Config
+
+SCRIPTS = Path(__file__).resolve().parents[1] / "data_scripts"
+SMALL = {"epochs": 1, "widths": (4, 4, 8, 8), "augment": "shear"}
+
+
+@pytest.fixture
+def script(monkeypatch):
+    monkeypatch.syspath_prepend(str(SCRIPTS))
+    import galaxies_evidence
+
+    return galaxies_evidence
+
+
+def small(method, **changes):
+    options = {name: changes.pop(name) for name in ("n", "groups", "constant_noise") if name in changes}
+    return evidence.task(Config(**SMALL | changes), method, size=512, test_seed=7, **options)
+
+
+@pytest.mark.parametrize("method", evidence.METHODS)
+def test_every_method_runs_and_says_how(method):
+    changes = {"latent_dim": 5} if method == "supervised" else {}
+    changes |= {"image_scaling": "minmax"} if method in ("log10", "authors") else {}
+    found = evidence.run(json.loads(json.dumps(small(method, **changes))))
+    json.dumps(found, allow_nan=False)
+    assert found["n"] == {"train": 358, "validation": 103, "test": 512}
+    assert found["scores"].keys() >= {"mse", "validation_product", "lds3_normalised", "best_psf", "others_linear_g1"}
+    assert found["scores"]["product"] == pytest.approx(found["scores"]["mse"] * (1 - found["scores"]["lds"]))
+
+
+def test_a_run_repeats_and_belongs_to_its_seed():
+    first, again, other = (evidence.run(small("auxvae", seed=seed))["scores"] for seed in (0, 0, 1))
+    assert first == again and first != other
+
+
+def test_groups_add_scores():
+    scores = evidence.run(small("auxvae", groups=["traversal", "drops"]))["scores"]
+    assert {"move_9_core", "move_d", "drop_aux_noise", "drop_recon_shuffle_sd"} <= scores.keys()
+    assert set(evidence.run(small("auxvae", groups=None))["scores"]) < scores.keys() | {"corr_aux_recon"} | {
+        f"corr_{name}" for name in galaxies.NAMES
+    }
+
+
+def test_fewer_images_make_as_many_steps():
+    """358 rows in batches of 128 are 2 steps; 128 of them are 1, so that one epoch becomes two."""
+    found = evidence.run(small("auxvae", n=128, groups=None))
+    train, _, _ = FactorDataset(*galaxies.simulate(512, seed=0)).split(seed=0)
+    model, _ = training.fit(Config(**SMALL | {"epochs": 2}), train.rows(slice(0, 128)))
+    assert found["scores"] == training.evaluate(model, FactorDataset(*galaxies.simulate(512, seed=7)))[0]
+
+
+def test_a_constant_rate_goes_on_from_fewer_epochs(tmp_path):
+    run = partial(evidence.run, checkpoints=tmp_path)
+    whole = evidence.run(small("auxvae", epochs=2, schedule="constant"))
+    assert run(small("auxvae", epochs=1, schedule="constant"))["scores"] != whole["scores"]
+    assert run(small("auxvae", epochs=2, schedule="constant"))["scores"] == whole["scores"]
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_an_unknown_method_is_refused():
+    with pytest.raises(ValueError, match="no method 'gan'; choose one of auxvae, idvae"):
+        evidence.task(Config(), "gan")
+
+
+class Oracle:
+    """Knows each galaxy's factors, and draws without noise."""
+
+    factors, latent_dim, guided = galaxies.NAMES, 7, True
+
+    def __init__(self, *data):
+        self.known = {part.images.tobytes(): part.factors for part in data}
+
+    def encode(self, images):
+        u = torch.tensor(self.known[np.asarray(images).tobytes()], dtype=torch.float32)
+        free = torch.randn(len(u), 2, generator=torch.Generator().manual_seed(len(u)))
+        return Posterior(torch.cat([u, free], 1), torch.full((len(u), 7), -50.0))
+
+    def decode(self, z):
+        return torch.as_tensor(galaxies.render(np.asarray(z[:, :5], dtype=np.float64)))
+
+
+def test_an_oracle_scores_like_one():
+    data = FactorDataset(*galaxies.simulate(3000, seed=0))
+    train, validation, test = data.split(seed=0)
+    oracle = Oracle(train, validation, test, train.rows(slice(0, 10_000)))
+    scores, reference = evidence.score(oracle, train, validation, test)
+    for name in galaxies.NAMES:
+        assert scores[f"best_{name}"] == pytest.approx(1, abs=1e-6)
+        assert scores[f"linear_{name}"] == pytest.approx(1, abs=1e-6)
+        assert abs(scores[f"others_linear_{name}"]) < 0.1 and scores[f"others_neighbours_{name}"] < 0.1
+    assert scores["ssim_clean"] > 0.999 and scores["mse"] < 1e-3
+    assert scores["lds_normalised"] == pytest.approx(1, abs=0.1) and scores["lds_readout"] > scores["lds"]
+    for name in ("sap_r2", "mig", "dci_d", "dci_c", "dci_i"):
+        floor, ceiling = reference[name]["floor"], reference[name]["ceiling"]
+        assert floor < 0.5 * ceiling and abs(scores[name] - ceiling) < 0.05
+    assert reference["lds3"]["n"] == len(test)
+
+
+def fake(calls, tasks):
+    calls += tasks
+    return [
+        {"scores": {"lds": task["config"]["seed"] + task["config"]["beta"], "mse": 1.0}, "reference": {}, "threads": 1}
+        | {"n": {"train": 1, "validation": 1, "test": 1}, "seconds": dict.fromkeys(("data", "train", "evaluate"), 1.0)}
+        | {"machine": "here", "code": "c"}
+        for task in tasks
+    ]
+
+
+def test_what_a_file_holds_is_not_run_again(script, tmp_path, monkeypatch):
+    variants = {"one": {"beta": 1.0}, "four": {"beta": 4.0}}
+    monkeypatch.setitem(script.EXPERIMENTS, "some", variants)
+    out, calls = tmp_path / "some.json", []
+    first = script.complete("some", range(2), out, partial(fake, calls))
+    assert len(calls) == 4 and results.load(out) == first
+    assert script.complete("some", range(2), out, partial(fake, calls)) == first and len(calls) == 4
+    monkeypatch.setitem(script.EXPERIMENTS, "some", variants | {"four": {"beta": 5.0}})
+    changed = script.complete("some", range(3), out, partial(fake, calls))
+    assert [(task["config"]["beta"], task["config"]["seed"]) for task in calls[4:]] == [(5, 0), (5, 1), (1, 2), (5, 2)]
+    assert results.values(changed, "four", "lds").tolist() == [5, 6, 7]
+
+
+def test_a_sample_sees_a_number_that_does_not_come_out_again(script, tmp_path, monkeypatch, capsys):
+    run = results.load("galaxies-factorial")["runs"][0]
+    again = copy.deepcopy(run) | {"n": {}, "machine": "", "code": ""}
+    assert script.repeat([("galaxies-factorial", run)], lambda tasks, folder: [again]) == 0
+    assert "all within their tolerances" in capsys.readouterr().out
+    again["scores"]["ssim_image"] -= 0.02
+    assert script.repeat([("galaxies-factorial", run)], lambda tasks, folder: [again]) == 1
+    assert f"outside: galaxies-factorial, {run['variant']}, seed 0: ssim_image" in capsys.readouterr().out
+
+
+def test_a_sample_would_tell_most_settings_apart(script):
+    """A tolerance that every other setting of the same experiment met would be none."""
+    result = results.load("galaxies-extremes")
+    limits = script.allowed("galaxies-extremes", "recipe")
+    recipe, *others = results.by_variant(result)
+    told = [
+        any(
+            abs(results.values(result, other, name)[0] - results.values(result, recipe, name)[0]) > limit
+            for name, limit in limits.items()
+        )
+        for other in others
+    ]
+    assert np.mean(told) > 0.9
+
+
+def test_samples_are_drawn_from_what_takes_minutes(script):
+    drawn = script.drawn(["galaxies-authors", "galaxies-threads", "galaxies-headline"], 9)
+    assert [(name, run["seed"]) for name, run in sorted(drawn, key=lambda one: one[1]["seed"])] == [
+        ("galaxies-headline", seed) for seed in range(3)
+    ]
