@@ -462,8 +462,9 @@ check("ours, share of 1 - LDS between cells", part, 0.94, tol=5e-3)
 # \mathrm{LDS}$, with 94 % of the variance between cells and seven tenths of that between seeds.
 #
 # *Theirs: not usable with three seeds.* The winner differs clearly from 2 of 26 cells, no knob's interval is clear of 0,
-# and the choice of two seeds comes fifth, second and twenty-fourth in the third. The reason is in the covariance: where
-# LDS is better MSE is worse, nearly in proportion, and in a product that is no change. Neither factor dominates.
+# and the choice of two seeds comes fifth, second and twenty-fourth in the third. The covariance shows one reason: where
+# LDS is better MSE tends to be worse, and a product forgives the one for the other. $1 - \mathrm{LDS}$ still varies more
+# than MSE, but it no longer decides alone.
 #
 # *The scale moves the pictures more than the grid does.* Under theirs every one of the 27 cells has a larger MSE and a
 # lower SSIM (0.956 on average, against 0.971); 23 have a better LDS, in an interval that just holds 0; and $C$ itself is
