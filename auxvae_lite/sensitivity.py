@@ -248,23 +248,33 @@ def separation(matrix, latents=None):
     return Separation(*metrics.disentanglement_completeness(squares))
 
 
-def perturb(model, data, latents, how="noise", amount=1.0, seed=0, convention="ssim_image"):
+def perturb(
+    model,
+    data,
+    latents,
+    how="noise",
+    amount=1.0,
+    seed=0,
+    convention="ssim_image",
+):
     """How much SSIM falls when some latents are perturbed between encoder and decoder.
 
     Arguments:
         model: An `AuxVAE`.
         data: A `FactorDataset`.
         latents: Indices of the perturbed latents, from 0.
-        how: "noise" adds Gaussian noise of `amount` times the latent's sd over the data; "shuffle" gives each latent
-            the values of other rows, each latent in an order of its own.
+        how: "noise" adds Gaussian noise of `amount` times the latent's sd over the data;
+            "shuffle" gives each latent the values of other rows, each latent in an order
+            of its own.
         amount: See `how`; "shuffle" ignores it.
         seed: Seed of the noise or the orders.
         convention: One of `metrics.ssim_scores`.
 
     Returns:
-        SSIM of the unperturbed reconstructions minus SSIM of the perturbed ones: 0 for latents that the decoder
-        ignores, above 0 where they matter. The sd of a latent with long tails is its tails', and noise of that size
-        is more than most rows ever show: shuffled values are always values that occur.
+        SSIM of the unperturbed reconstructions minus SSIM of the perturbed ones: 0 for
+        latents that the decoder ignores, above 0 where they matter. The sd of a latent
+        with long tails is its tails', and noise of that size is more than most rows ever
+        show: shuffled values are always values that occur.
 
     Raises:
         ValueError: for an unknown `how`, `convention` or latent.
@@ -273,9 +283,8 @@ def perturb(model, data, latents, how="noise", amount=1.0, seed=0, convention="s
         Chapter 9.
     """
     mu = model.encode(data.images).mu.numpy()
-    return _ssim(model, data, mu, convention) - _ssim(
-        model, data, _perturbed(mu, latents, how, amount, np.random.default_rng(seed)), convention
-    )
+    spoilt = _perturbed(mu, latents, how, amount, np.random.default_rng(seed))
+    return _ssim(model, data, mu, convention) - _ssim(model, data, spoilt, convention)
 
 
 def _ssim(model, data, z, convention):
