@@ -622,7 +622,7 @@ def _row(load, id, claim, paper, chapter, experiments, read):
 
 EFFECTS = ("ssim_image", "lds_normalised", "best_psf")
 CHOICES = (  # number in the authors' list (chapter 13), ours, theirs, variant of DIFFERENCES
-    ("1", "prior variance 1/n (Eq. 3)", "1", "unit prior variance"),
+    ("1", "prior variance 1/n (Eq. 3)", "prior variance 1", "unit prior variance"),
     ("2", "squares of asinh-scaled pixels", "squares of logarithms of min-max scaled pixels", "logarithms"),
     ("2", "asinh-scaled pixels", "min-max scaled pixels, no logarithm", "min-max images"),
     ("3", "squares over 2 sigma^2, sigma .015", "plain sum of squares: lambda and beta weigh more", "scale"),
@@ -632,7 +632,7 @@ CHOICES = (  # number in the authors' list (chapter 13), ours, theirs, variant o
     ("4", "factors of unit variance", "factors from 0 to 1", "min-max factors"),
     ("6", "batch norm, SiLU, linear output, half width", "ReLU, sigmoid output", "network"),
     ("7", "each image its own noise", "one noise stream for all training images", "one noise stream"),
-    ("-", "training with the symmetries of shear", "without", "no symmetries"),
+    ("-", "trained with the symmetries of shear", "trained without them", "no symmetries"),
 )
 SCORINGS = (  # the same runs, scored twice
     ("5", "LDS of five factors, unseen rows, means", "LDS of three, training rows, samples", "lds", "lds_authors"),

@@ -239,7 +239,7 @@ plt.show()
 
 # %%
 alone = {row.theirs: row.effects for row in against}
-check("psf, variance 1", alone["1"]["best_psf"].mean(), -0.81, tol=0.03)
+check("psf, variance 1", alone["prior variance 1"]["best_psf"].mean(), -0.81, tol=0.03)
 lost = (alone["factors from 0 to 1"]["best_psf"] < -0.7).sum()
 check("factors 0 to 1, seeds that lose psf", lost, 2, tol=0)
 rate = results.interval(alone["constant 1e-3, batch 64, not clipped"]["lds_normalised"])
