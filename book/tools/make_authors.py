@@ -88,9 +88,8 @@ def page(load=results.load):
         numbers |= {f"{short}_without": spread(factorial, off, score), f"{short}_with": spread(factorial, on, score)}
     for row in ("black", "mean"):
         numbers |= {row: f"{first['ssim_global'][row]:.2f}", f"{row}_own": f"{first['ssim_image'][row]:.2f}"}
-    heads = ["| your claim | verdict | ours |", "|---|---|---|"]
-    lines = [f"| {row.id}: {row.claim} ({row.paper}) | {row.verdict} | {told(row)} |" for row in rows]
-    return LETTER.format(claims="\n".join(heads + lines), **numbers)
+    lines = [f"- **{row.id}**, {row.claim} ({row.paper}): **{row.verdict}**. Ours: {told(row)}." for row in rows]
+    return LETTER.format(claims="\n".join(lines), **numbers)
 
 
 def told(row):
