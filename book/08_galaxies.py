@@ -108,7 +108,7 @@ for result in ours, theirs, factorial:
 # regression of the factors on its ten latents, fitted afterwards on the same labels.
 #
 # Encoder, decoder, epochs and learning rate are the same for all but the authors' variant. It has the authors'
-# network, loss, and optimiser (the [ledger](13_ledger.ipynb) goes through them), and 60, 120 or 240 epochs where ours
+# network, loss, and optimiser (the [ledger](13_ledger.ipynb) goes through them), and 60 to 360 epochs where ours
 # has 22.
 #
 # ## Choose on some rows, quote others
@@ -429,7 +429,7 @@ lengths = [int(name.split()[0]) for name in groups]
 panels = {"ssim_image": "SSIM, image's range", "lds": "LDS"}
 panels["best_psf"] = r"$|\rho|$ of psf"
 
-# %% mystnb={"image": {"alt": "Three panels against epochs, five lines each. SSIM rises and then wanders between 0.90 and 0.96. LDS of five factors rises in all seeds from 0.7 towards 0.85, while LDS by the authors' script is level near 0.89. The correlation of the psf latent stays near 0.1 and rises to 0.6 in four of five seeds by 240 epochs."}}
+# %% mystnb={"image": {"alt": "Three panels against epochs, five lines each. SSIM rises and then wanders between 0.90 and 0.96. LDS of five factors rises in all seeds from 0.7 to between 0.84 and 0.9, while LDS by the authors' script is level near 0.89. The correlation of the psf latent stays near 0.1, then rises past 0.6 in four of five seeds by 240 epochs and above 0.5 in the fifth by 360."}}
 figure, axes = plt.subplots(1, 3, figsize=(8, 3), layout="constrained")
 for axis, (score, label) in zip(axes, panels.items(), strict=True):
     lines = np.array([results.values(theirs, name, score) for name in groups])
@@ -451,19 +451,20 @@ for first, second in zip(groups[1:], groups, strict=False):
     cells = [f"{f.mean:+11.3f} ±{f.high - f.mean:.3f}" for f in found]
     print(f"{line:<10}" + "".join(cells))
 final = [results.paired(theirs, groups[-1], groups[-2], score) for score in panels]
-assert final[0].low < 0 < final[0].high and final[1].low > 0 and final[2].low > 0
+assert all(f.low < 0 < f.high for f in final)
 pictures = [by_seed(name, "ssim_image") for name in groups]
 worse = (pictures[-1] < pictures[-2]).sum()
-check("seeds that draw worse than at half the epochs", worse, 2, tol=0)
+check("seeds that draw worse than at 240 epochs", worse, 2, tol=0)
 
 # %% [markdown]
 # *Notice* the gray squares, LDS by the authors' script: level from the start, while LDS of all five factors (orange)
 # still climbs. The script looks at three factors only, and they are learned first.
 #
-# The pictures have stopped improving within what five seeds can show; two of the five draw worse at 240 epochs than at
-# 120. LDS, and above all `psf`, were still rising when we stopped. So what we quote of the authors' variant is a lower
-# limit, not its best. Its three-factor LDS of 0.89 in their own way is what G2 claims, nearly: the perfect code
-# is expected at 0.933.
+# *Done, as far as five seeds can tell*: from 240 to 360 epochs no interval of the three excludes 0, and two of the five
+# draw worse. But all three means still rise, and the seed that was late with `psf` is not yet where the others are. So
+# what we quote of the authors' variant may be a little below its best. Its three-factor LDS of 0.88 in their own way is
+# nearly what G2 claims: the perfect code is expected at 0.933. (The run to 360 epochs was interrupted on the first
+# machine and taken up on the second; its minutes are those of the last 14 to 22 epochs.)
 #
 # ## T1: one property at a time?
 #
