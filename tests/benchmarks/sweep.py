@@ -1,6 +1,6 @@
 """What a second process gains: trainings per minute of a sweep on one and on two processes, on a machine at rest.
 
-    python tests/benchmarks/sweep.py [--tasks 8] [--epochs 20] [--repeats 3] [--dask]
+    python tests/benchmarks/sweep.py [--tasks 4] [--epochs 80] [--repeats 2] [--dask]
 
 With `--dask` a scheduler and its workers are processes on loopback, started before the clock; otherwise the seconds
 include starting the processes. Target: two processes do at least 1.7 times what one does on two cores.
@@ -58,9 +58,9 @@ def cluster(workers):
 def main():
     """Measure, in turns, and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--tasks", type=int, default=8)
-    parser.add_argument("--epochs", type=int, default=20)
-    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--tasks", type=int, default=4)
+    parser.add_argument("--epochs", type=int, default=80)
+    parser.add_argument("--repeats", type=int, default=2)
     parser.add_argument("--dask", action="store_true", help="on a Dask cluster instead of a pool of processes")
     options = parser.parse_args()
     os.environ["CI"] = "1"  # no progress
