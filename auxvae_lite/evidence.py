@@ -1,7 +1,8 @@
 r"""One run of an experiment: simulate galaxies, train one method once, score it on galaxies that nothing has seen.
 
 A *task* is a dictionary that JSON can hold and that decides everything: method, configuration with its seed, data,
-and the groups of scores. `sweep.run(evidence.run, tasks, folder)` runs many; `data_scripts/evidence.py` lists them.
+and the groups of scores. `sweep.run(evidence.run, tasks, folder)` runs many;
+`data_scripts/galaxies_evidence.py` lists them.
 """
 
 import platform
@@ -121,8 +122,8 @@ def score(model, train, validation, test, groups=()):
 
     Arguments:
         model: An `AuxVAE` or a subclass.
-        train, validation, test: `FactorDataset`s. Readouts learn from `train`; `test` gives every score but those
-            whose names begin with `validation_`, which are for choosing.
+        train, validation, test: `FactorDataset`s. Readouts learn from `train`; `test` gives every score but
+            `lds_authors` and those whose names begin with `validation_`, which are for choosing.
         groups: As in `task`.
 
     Returns:
@@ -136,7 +137,8 @@ def score(model, train, validation, test, groups=()):
         - `mig`, `dci_d`, `dci_c`, `dci_i`, `best_NAME` = max_j \|rho(z_j, u_NAME)\|;
         - `linear_NAME`, `others_linear_NAME`, `others_neighbours_NAME`: R^2 of a factor read from all latents, and
           from those left when each guided factor's own latent (or, without guidance, each factor's best) is set aside;
-        - for "traversal": `move_j_NAME`, row j of `sensitivity.traversal`, and its separation, `move_d` and `move_c`.
+        - for "traversal": `move_j_NAME`, row j of `sensitivity.traversal`, and its separation, `move_d` and `move_c`;
+          for "drops": what `sensitivity.drops` returns.
     """
     names, scaling = test.names, Scaling.fit("asinh", train.images)
     z, _ = _codes(model, test)
