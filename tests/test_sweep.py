@@ -216,7 +216,8 @@ def test_a_killed_worker_process_costs_what_was_running(tmp_path, traces):
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
 def test_a_stopped_sweep_leaves_no_process_behind(tmp_path, traces, number):
     tasks = [{"x": x, "pause": 0.1 if x < 2 else 60} for x in range(6)]
-    code = f"from test_sweep import *; run(square, {tasks}, {str(tmp_path / 'out')!r})"
+    listen = "signal.signal(signal.SIGINT, signal.default_int_handler)"  # which a shell's background jobs ignore
+    code = f"from test_sweep import *; {listen}; run(square, {tasks}, {str(tmp_path / 'out')!r})"
     process = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True)
     family = [psutil.Process(process.pid)]
     try:
