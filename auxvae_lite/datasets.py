@@ -148,7 +148,8 @@ def shear_symmetry(x, u, names, generator):
     References:
         The simulator's equation when axes are exchanged or reversed; chapter 1.
     """
-    transpose, mirror, flip = torch.randint(2, (3, len(x)), generator=generator).bool().to(x.device)
+    coins = torch.randint(2, (3, len(x)), generator=generator).bool()
+    transpose, mirror, flip = coins.to(x.device)
     for turn, turned in (
         (transpose, lambda x: x.mT),
         (mirror, lambda x: x.flip(3)),

@@ -21,7 +21,8 @@ class Posterior(NamedTuple):
     def sample(self, generator=None):
         r"""Reparameterised draw, z = mu + sigma * epsilon, shape (B, d); chapter 5."""
         place = self.mu.device if generator is None else generator.device
-        noise = torch.randn(self.mu.shape, dtype=self.mu.dtype, device=place, generator=generator)
+        like = {"dtype": self.mu.dtype, "device": place}
+        noise = torch.randn(self.mu.shape, generator=generator, **like)
         return self.mu + (0.5 * self.logvar).exp() * noise.to(self.mu.device)
 
 
@@ -104,7 +105,8 @@ class AuxVAE(nn.Module):
         Arguments:
             x: Scaled images, shape (B, C, H, W).
             generator: `torch.Generator` of the sample.
-            u: Scaled factors, shape (B, K), not used: they guide through the loss alone. Subclasses may look at them.
+            u: Scaled factors, shape (B, K), not used: they guide through the loss alone.
+                Subclasses may look at them.
 
         Returns:
             `Output`; x_hat is scaled like `x`.
