@@ -80,6 +80,7 @@ def run(task, device="cpu", checkpoints=None, code="unknown"):
     """
     config, data = training.Config(**task["config"]), task["data"]
     torch.set_num_threads(config.threads)
+    torch.backends.cudnn.allow_tf32 = False  # float32 is meant
     clock = [time.perf_counter()]
     rows = _galaxies(data["size"], config.seed, data["constant_noise"])
     train, validation, _ = rows.split(config.seed)
@@ -141,11 +142,10 @@ def score(model, train, validation, test, groups=()):
           for "drops": what `sensitivity.drops` returns.
     """
     names, scaling = test.names, Scaling.fit("asinh", train.images)
-    z, _ = _codes(model, test)
-    scores, every = {}, None
-    for prefix, data in (("validation_", validation), ("", test)):
-        codes, x_hat = _codes(model, data)
-        every = metrics.lds(codes, data.factors)
+    scores = {}
+    for prefix, data in (("validation_", validation), ("", test)):  # what the second leaves is used below
+        z, x_hat = _codes(model, data)
+        every = metrics.lds(z, data.factors)
         mse = float(((scaling(torch.from_numpy(data.images)) - scaling(x_hat)) ** 2).mean())
         scores |= {f"{prefix}mse": mse, f"{prefix}product": mse * (1 - every.value), f"{prefix}lds": every.value}
     scores |= metrics.ssim_scores(test.images, x_hat.numpy(), test.clean)
@@ -195,7 +195,7 @@ def _lds_authors(model, train):
 def _readouts(model, z, train, test):
     from sklearn.linear_model import LinearRegression  # slow to import
 
-    z_train, _ = _codes(model, train)
+    z_train = model.encode(train.images).mu.numpy()
     rho = np.abs(metrics.correlations(z, test.factors))
     K = len(model.factors)
     guided = K > 0 and model.guided

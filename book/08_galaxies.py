@@ -286,8 +286,8 @@ against("lds_normalised", 2)
 against("lds_ranks_normalised", 2)
 
 # %% [markdown]
-# (A ceiling is an expectation, which a run can pass. The one printed is a mean over methods: for ten latents it is 0.947, for the regression's five 0.975. So compare
-# normalised values.) Now the paper's own way to count: the first three factors alone, and as the authors' script
+# (A ceiling is an expectation, which a run can pass. The one printed is a mean over methods: for ten latents it is
+# 0.947, for the regression's five 0.975. So compare normalised values.) Now the paper's own way to count: the first three factors alone, and as the authors' script
 # has it, with sampled codes of at most 10,000 *training* images.
 
 # %%
@@ -466,7 +466,7 @@ check("seeds that draw worse than at 240 epochs", worse, 2, tol=0)
 # three-factor LDS is 0.88 ± 0.04; G2's 0.94 is above the 0.933 that is expected of a perfect code.
 #
 # (The run to 360 epochs was interrupted on the machine named above and finished on one without a GPU, so its time says
-# nothing. On a processor alone 360 epochs take about an hour a seed, and their 1,000 nearly three.)
+# nothing.)
 #
 # ## T1: one property at a time?
 #
