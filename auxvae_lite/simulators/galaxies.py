@@ -10,10 +10,11 @@ and two small matrix products bring it to the pixel centres. The k-grid goes bey
 """
 
 import math
-from typing import NamedTuple
 
 import numpy as np
 import torch
+
+from .simulation import Simulation
 
 __all__ = [
     "FACTORS",
@@ -21,7 +22,6 @@ __all__ = [
     "PIXEL",
     "SIZE",
     "UNITS",
-    "Simulation",
     "add_noise",
     "observe",
     "render",
@@ -42,26 +42,6 @@ NAMES = tuple(FACTORS)
 UNITS = tuple(unit for _, _, unit in FACTORS.values())
 FWHM_PER_SIGMA = 2 * math.sqrt(2 * math.log(2))
 CONSTANT_SEED = 150000  # the authors' seed, shared by all their images
-
-
-class Simulation(NamedTuple):
-    """Simulated images with the factors behind them; its fields are `FactorDataset`'s arguments, in order.
-
-    Attributes:
-        images: Counts with noise, float32, shape (n, 1, 33, 33).
-        factors: float64, shape (n, 5), in the units below.
-        names: Factor names, in the order of the columns.
-        units: Their units.
-        clean: Expected counts, without noise, shape of `images`.
-        provenance: What made them: simulator, engine, seed, noise.
-    """
-
-    images: np.ndarray
-    factors: np.ndarray
-    names: tuple
-    units: tuple
-    clean: np.ndarray
-    provenance: dict
 
 
 def sample(n, seed):
