@@ -169,7 +169,7 @@ def idvae_terms(config, output, x, u, prior_variance):
     factor_kl = kl_diag_normal(*output.prior).sum(1).mean()
     zero = torch.zeros_like(kl)
     return training.Terms(
-        _reconstruction(config, output, x), kl, factor_error + config.lambda_2 * factor_kl, zero, zero
+        training.reconstruction(config, output.x_hat, x), kl, factor_error + config.lambda_2 * factor_kl, zero, zero
     )
 
 
@@ -232,7 +232,7 @@ def supervised_terms(config, output, x, u, prior_variance):
     """
     kl = ((output.posterior.mu - u) ** 2).sum(1).mean() / (2 * prior_variance)
     zero = torch.zeros_like(kl)
-    return training.Terms(_reconstruction(config, output, x), kl, zero, zero, zero)
+    return training.Terms(training.reconstruction(config, output.x_hat, x), kl, zero, zero, zero)
 
 
 def fit_supervised(config, data, validation=None, **options):
@@ -240,8 +240,3 @@ def fit_supervised(config, data, validation=None, **options):
     names = data.names if config.factors is None else config.factors
     config = replace(config, latent_dim=max(1, len(names)))
     return training.fit(config, data, validation, model_class=Supervised, terms=supervised_terms, **options)
-
-
-def _reconstruction(config, output, x):
-    """R of `training.terms`, in nats per image."""
-    return ((output.x_hat - x) ** 2).flatten(1).sum(1).mean() / (2 * config.sigma**2)

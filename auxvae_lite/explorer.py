@@ -169,10 +169,10 @@ class _Latents(nn.Module):
 
     def __init__(self, model):
         super().__init__()
-        self.decoder, self.scaling = model.decoder, model.image_scaling
+        self.model = model
 
     def forward(self, latents):
-        return self.scaling.inverse(self.decoder(latents[:, :, None, None]))
+        return self.model.pixels(self.model.decoder(latents[:, :, None, None]))
 
 
 def _codes(model, factors):

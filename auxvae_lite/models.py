@@ -9,7 +9,9 @@ from torch import Tensor, nn
 from . import files, priors
 from .scalings import Scaling
 
-__all__ = ["AuxVAE", "Output", "Posterior"]
+__all__ = ["LIKELIHOODS", "AuxVAE", "Output", "Posterior"]
+
+LIKELIHOODS = ("gaussian", "bernoulli")
 
 
 class Posterior(NamedTuple):
@@ -27,7 +29,7 @@ class Posterior(NamedTuple):
 
 
 class Output(NamedTuple):
-    """One forward pass: decoded images in network units (B, C, H, W), posterior, and the latents that were decoded."""
+    """One forward pass: decoded images in network units, or their logits, (B, C, H, W); posterior; decoded latents."""
 
     x_hat: Tensor
     posterior: Posterior
@@ -47,6 +49,8 @@ class AuxVAE(nn.Module):
         latent_dim: Number of latents d, at least the number of factors.
         widths: Channels of the four encoder layers; the decoder mirrors them at half the width.
         image_scaling, factor_scaling: `Scaling`s fitted on training rows; `fit` supplies them.
+        likelihood: Of the pixels, one of `LIKELIHOODS`. With "bernoulli", the decoder's output are logits, and `decode`
+            gives probabilities; with the other it is the scaled pixels.
 
     Raises:
         ValueError: for fewer latents than factors, fewer than two widths, or an image below 16 pixels a side.
@@ -58,10 +62,12 @@ class AuxVAE(nn.Module):
     guided = True  # the first K latents are meant to be the factors; subclasses may have none such
 
     def __init__(self, image_shape, factors=(), latent_dim=10, widths=(16, 32, 64, 128),
-                 image_scaling=None, factor_scaling=None):  # fmt: skip
+                 image_scaling=None, factor_scaling=None, likelihood="gaussian"):  # fmt: skip
         super().__init__()
         self.image_shape, self.factors = tuple(image_shape), tuple(factors)
-        self.latent_dim, self.widths = latent_dim, tuple(widths)
+        self.latent_dim, self.widths, self.likelihood = latent_dim, tuple(widths), likelihood
+        if likelihood not in LIKELIHOODS:
+            raise ValueError(f"likelihood must be one of {', '.join(LIKELIHOODS)}; got {likelihood!r}")
         if len(self.widths) < 2:
             raise ValueError(f"widths needs at least two layers, got {self.widths}")
         if latent_dim < len(self.factors):
@@ -148,7 +154,11 @@ class AuxVAE(nn.Module):
         z = torch.as_tensor(z, dtype=torch.float32)
         if z.ndim != 2 or z.shape[1] != self.latent_dim:
             raise ValueError(f"z must have shape (n, {self.latent_dim}), got {tuple(z.shape)}")
-        return self._in_batches(lambda z: self.image_scaling.inverse(self.decoder(z[:, :, None, None])), z)
+        return self._in_batches(lambda z: self.pixels(self.decoder(z[:, :, None, None])), z)
+
+    def pixels(self, x_hat):
+        """The decoder's output in data units: the scaling undone, and before that, for "bernoulli", the logits."""
+        return self.image_scaling.inverse(x_hat.sigmoid() if self.likelihood == "bernoulli" else x_hat)
 
     def generate(self, u, generator=None):
         """New images with given factors: z_aux at its prior mean, z_recon drawn from its prior.
@@ -206,6 +216,7 @@ class AuxVAE(nn.Module):
             "widths": self.widths,
             "image_scaling": [self.image_scaling.kind, self.image_scaling.softening],
             "factor_scaling": [self.factor_scaling.kind, self.factor_scaling.softening],
+            "likelihood": self.likelihood,
             "provenance": self.provenance,
         }
         return self.state_dict(), header
@@ -237,7 +248,8 @@ class AuxVAE(nn.Module):
             kind, softening = header[name]
             scalings[name] = Scaling(kind, weights[f"{name}.offset"], weights[f"{name}.scale"], float(softening))
         with torch.device("meta"):  # allocates nothing, whatever sizes the header claims
-            model = cls(header["image_shape"], header["factors"], header["latent_dim"], header["widths"], **scalings)
+            shape = (header[name] for name in ("image_shape", "factors", "latent_dim", "widths"))
+            model = cls(*shape, **scalings, likelihood=header["likelihood"])
         model.load_state_dict(weights, assign=True)
         model.provenance = dict(header["provenance"])
         return model.to(memory_format=torch.channels_last)

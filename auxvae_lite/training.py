@@ -1,9 +1,9 @@
 r"""Training: the one place where the terms of the loss are added.
 
 .. math:: L = \frac{R + \beta\,\mathrm{KL}}{P} + \lambda_1\,(\text{explicitness} + \text{intra})
-          + \lambda_2\,\text{inter}, \qquad R = \frac{1}{2\sigma^2}\sum_{\text{pixels}} (x - \hat x)^2
+          + \lambda_2\,\text{inter}
 
-with R and KL averaged over the batch, and P the number of pixels (chapter 6).
+with the reconstruction term R and the KL averaged over the batch, and P the number of pixels (chapter 6).
 """
 
 import os
@@ -16,13 +16,13 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from tqdm import trange
 
 from . import checkpoints, metrics
 from .datasets import AUGMENTATIONS
 from .divergences import kl_diag_normal
-from .models import AuxVAE
+from .models import LIKELIHOODS, AuxVAE
 from .priors import targeted_prior
 from .regularizers import READINGS, penalties
 from .scalings import KINDS, Scaling
@@ -37,6 +37,7 @@ __all__ = [
     "fit",
     "latent_activity",
     "measure",
+    "reconstruction",
     "terms",
     "total",
 ]
@@ -53,7 +54,8 @@ class Config:
     factors: tuple | None = None  # names; None means all that the data have
     latent_dim: int = 10  # the paper's d_Z
     widths: tuple = (16, 32, 64, 128)  # half the authors', and a decoder of half that: enough for 33x33 pixels
-    sigma: float = 0.015  # pixel noise in scaled units; smaller favours reconstruction
+    likelihood: str = "gaussian"  # of pixels; or "bernoulli", for those that are 0 or 1
+    sigma: float = 0.015  # gaussian pixel noise in scaled units; smaller favours reconstruction
     beta: float = 1.0  # the ELBO
     lambda_1: float = 0.1  # the authors' .5 costs psf .006 and gains nothing (chapter 6)
     lambda_2: float = 0.6  # near the authors' reg_inter of .4
@@ -88,6 +90,7 @@ class Config:
         if self.batch_size < 2:
             raise ValueError(f"batch_size must be at least 2, got {self.batch_size}: one row has no correlation")
         for name, choices in (
+            ("likelihood", LIKELIHOODS),
             ("schedule", ("one-cycle", "constant")),
             ("augment", tuple(AUGMENTATIONS)),
             ("precision", ("float32", "bfloat16")),
@@ -117,6 +120,30 @@ class Fit(NamedTuple):
     history: list
 
 
+def reconstruction(config, x_hat, x):
+    r"""R, minus the logarithm of the pixels' likelihood up to a constant, averaged over the batch.
+
+    .. math:: R = \frac{1}{2\sigma^2}\sum_{\text{pixels}} (x - \hat x)^2 \quad\text{or}\quad
+              R = -\sum_{\text{pixels}} x \log p + (1 - x) \log(1 - p),\qquad p = \frac{1}{1 + e^{-\hat x}}
+
+    Arguments:
+        config: `Config`; "gaussian" or "bernoulli", and sigma for the first.
+        x_hat: The decoder's output, shape (B, C, H, W): scaled pixels, or for "bernoulli" their logits.
+        x: Scaled images, shape of `x_hat`; for "bernoulli" in [0, 1], which `fit` sees to.
+
+    Returns:
+        Scalar, in nats per image.
+
+    References:
+        Chapter 6; chapter 11 for "bernoulli".
+    """
+    if config.likelihood == "bernoulli":
+        entropy = nn.functional.binary_cross_entropy_with_logits(x_hat, x, reduction="none")
+        return entropy.flatten(1).sum(1).mean()
+    squares = (x_hat - x) ** 2
+    return squares.flatten(1).sum(1).mean() / (2 * config.sigma**2)
+
+
 def terms(config, output, x, u, prior_variance):
     """The five terms of one batch.
 
@@ -131,11 +158,10 @@ def terms(config, output, x, u, prior_variance):
         `Terms` of scalars, averaged over the batch.
     """
     mu, logvar = output.posterior
-    squares = (output.x_hat - x) ** 2
-    reconstruction = squares.flatten(1).sum(1).mean() / (2 * config.sigma**2)
     prior = targeted_prior(u, mu.shape[1], prior_variance)
     kl = kl_diag_normal(mu, logvar, *prior).sum(1).mean()
-    return Terms(reconstruction, kl, *penalties(mu, u, config.degree, config.reading))
+    R = reconstruction(config, output.x_hat, x)
+    return Terms(R, kl, *penalties(mu, u, config.degree, config.reading))
 
 
 def total(config, parts, pixels):
@@ -175,9 +201,12 @@ def fit(config, data, validation=None, model_class=AuxVAE, terms=terms, checkpoi
     image_scaling = Scaling.fit(config.image_scaling, data.images)
     factor_scaling = Scaling.fit(config.factor_scaling, data.columns(names), dim=0) if names else Scaling("minmax")
     x, u = _tensors(image_scaling.to(device), data, names)
+    _check_pixels(config, x)
     with _threads(config.threads), torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
-        model = model_class(x.shape[1:], names, config.latent_dim, config.widths, image_scaling, factor_scaling)
+        model = model_class(
+            x.shape[1:], names, config.latent_dim, config.widths, image_scaling, factor_scaling, config.likelihood
+        )
         model.to(device)
         model.provenance = {"config": asdict(config), "prior_variance": prior_variance, "data": data.provenance}
         run = _start(config, model, len(x))
@@ -219,6 +248,14 @@ def _check_trainable(config, data, validation, names):
         raise ValueError(f"augment='shear' exchanges the axes and needs square images, got {H} x {W}: use 'none'")
     if config.keep == "best" and validation is None:
         raise ValueError("keep='best' needs validation rows to choose by: fit(config, data, validation)")
+
+
+def _check_pixels(config, x):
+    if config.likelihood == "bernoulli" and not (x.min() >= 0 and x.max() <= 1):
+        raise ValueError(
+            f"likelihood='bernoulli' needs scaled pixels in [0, 1], got {x.min():.3g} to {x.max():.3g}: "
+            "use image_scaling='minmax' (it is fitted on the training rows), or likelihood='gaussian'"
+        )
 
 
 def _start(config, model, rows):
@@ -287,6 +324,7 @@ def measure(model, config, data, prior_variance, terms=terms):
         Dictionary of floats: the fields of `Terms`, and "loss". The penalties depend on the batch size.
     """
     x, u = _tensors(model.image_scaling, data, model.factors)
+    _check_pixels(config, x)
     u = model.factor_scaling(u).float()
     model.eval()
     sums = torch.zeros(len(Terms._fields) + 1, device=x.device)

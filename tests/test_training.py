@@ -12,7 +12,17 @@ from auxvae_lite.metrics import correlations, expected_null, lds, sap
 from auxvae_lite.models import AuxVAE, Output, Posterior
 from auxvae_lite.regularizers import explicitness, inter, intra
 from auxvae_lite.simulators import galaxies
-from auxvae_lite.training import Config, Terms, evaluate, fit, latent_activity, measure, terms, total
+from auxvae_lite.training import (
+    Config,
+    Terms,
+    evaluate,
+    fit,
+    latent_activity,
+    measure,
+    reconstruction,
+    terms,
+    total,
+)
 
 TINY = dict(widths=(4, 4, 8, 8), latent_dim=4, epochs=2, batch_size=16)
 
@@ -67,6 +77,56 @@ def test_reconstruction_scales_with_sigma_and_guided_kl_with_the_prior():
     tight = terms(Config(), out, x, u, 0.01)
     by_hand = 2 * 0.5 * (100 - 1 - math.log(100) + 100) + 8 * 0.5
     assert float(tight.kl) == pytest.approx(by_hand, rel=1e-5)
+
+
+def test_bernoulli_reconstruction_by_hand():
+    config = Config(likelihood="bernoulli")
+    x = torch.tensor([1.0, 0.0, 1.0, 0.25]).reshape(1, 1, 2, 2)
+    logits = torch.tensor([0.0, 0.0, math.log(3), math.log(3)]).reshape(1, 1, 2, 2)  # p = 1/2, 1/2, 3/4, 3/4
+    by_hand = 2 * math.log(2) - math.log(3 / 4) - (0.25 * math.log(3 / 4) + 0.75 * math.log(1 / 4))
+    assert float(reconstruction(config, logits, x)) == pytest.approx(by_hand, rel=1e-6)
+    assert float(reconstruction(config, logits.repeat(5, 1, 1, 1), x.repeat(5, 1, 1, 1))) == pytest.approx(by_hand)
+    ones = torch.bernoulli(torch.full((3, 1, 8, 8), 0.3), generator=torch.Generator().manual_seed(0))
+    logits = torch.randn(3, 1, 8, 8, generator=torch.Generator().manual_seed(1))
+    exact = -torch.distributions.Bernoulli(logits=logits).log_prob(ones).sum((1, 2, 3)).mean()
+    torch.testing.assert_close(reconstruction(config, logits, ones), exact)
+
+
+def test_bernoulli_is_finite_where_the_decoder_is_certain_and_wrong():
+    logits = torch.tensor([200.0, -200.0]).reshape(1, 1, 1, 2).requires_grad_()
+    R = reconstruction(Config(likelihood="bernoulli"), logits, torch.tensor([[[[0.0, 1.0]]]]))
+    R.backward()
+    assert R.item() == pytest.approx(400)
+    assert logits.grad.flatten().tolist() == [1, -1]
+
+
+@pytest.mark.parametrize("scaling", ["minmax", "asinh"])
+def test_bernoulli_models_learn_and_decode_probabilities(scaling, tmp_path):
+    images = squares(256).images > 40
+    data = FactorDataset(images, squares(256).columns(["side"]), ["side"])
+    config = Config(**TINY | {"epochs": 8, "likelihood": "bernoulli", "image_scaling": scaling})
+    model, history = fit(config, data)
+    assert history[-1]["reconstruction"] < 0.7 * history[0]["reconstruction"] < 28 * 28 * math.log(2)
+    x_hat = model.decode(model.encode(images).mu)
+    assert 0 <= x_hat.min() < 0.2 < 0.8 < x_hat.max() <= 1
+    model.save(tmp_path / "model.safetensors")
+    again = AuxVAE.load(tmp_path / "model.safetensors")
+    assert again.likelihood == "bernoulli"
+    assert torch.equal(again.decode(again.encode(images).mu), x_hat)
+
+
+def test_bernoulli_refuses_pixels_outside_0_to_1():
+    config = Config(**TINY | {"likelihood": "bernoulli", "image_scaling": "standard"})
+    with pytest.raises(ValueError, match=r"scaled pixels in \[0, 1\], got -.*image_scaling='minmax'"):
+        fit(config, squares())
+    data = squares()
+    bright = FactorDataset(2 * data.images, data.factors, data.names)
+    with pytest.raises(ValueError, match=r"fitted on the training rows"):
+        fit(Config(**TINY | {"likelihood": "bernoulli", "image_scaling": "minmax"}), data, bright)
+    with pytest.raises(ValueError, match="likelihood must be one of gaussian, bernoulli; got 'bce'"):
+        Config(likelihood="bce")
+    with pytest.raises(ValueError, match="likelihood must be one of gaussian, bernoulli; got 'bce'"):
+        AuxVAE((1, 28, 28), likelihood="bce")
 
 
 def test_the_loss_reaches_every_parameter():
