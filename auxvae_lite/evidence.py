@@ -1,4 +1,4 @@
-r"""One run of an experiment: simulate galaxies, train one method once, score it on galaxies that nothing has seen.
+r"""One run of an experiment: simulate images, train one method once, score it on images that nothing has seen.
 
 A *task* is a dictionary that JSON can hold and that decides everything: method, configuration with its seed, data,
 and the groups of scores. `sweep.run(evidence.run, tasks, folder)` runs many;
@@ -17,13 +17,13 @@ import torch
 from scipy.optimize import linear_sum_assignment
 from scipy.stats import rankdata
 
-from . import authors, baselines, metrics, sensitivity, sweep, training
+from . import authors, baselines, benchmarks, metrics, sensitivity, sweep, training
 from .datasets import FactorDataset
 from .models import AuxVAE
 from .scalings import Scaling
 from .simulators import galaxies
 
-__all__ = ["METHODS", "TEST_SEED", "machine", "run", "score", "task"]
+__all__ = ["METHODS", "TEST_SEED", "machine", "run", "score", "set_task", "task"]
 
 SIZE = 16384
 LATENTS = 10  # rows of every traversal, 0 for latents that a model lacks
@@ -40,7 +40,7 @@ METHODS = {  # name: model class and terms; a VAE and a beta-VAE are "auxvae" wi
 
 
 def task(config, method="auxvae", n=None, constant_noise=False, groups=(), size=SIZE, test_seed=TEST_SEED):
-    """A task for `run`.
+    """A task for `run` on galaxies.
 
     Arguments:
         config: `training.Config`; its seed decides the galaxies, too.
@@ -65,11 +65,28 @@ def task(config, method="auxvae", n=None, constant_noise=False, groups=(), size=
     }
 
 
+def set_task(config, name, size, method="auxvae"):
+    """A task for `run` on one of `benchmarks.SETS`.
+
+    Arguments:
+        config, method: As in `task`; the config's seed decides the rows, too.
+        name: Of the set.
+        size: Sprites or cars to draw, to be split into training, validation and test rows.
+
+    Raises:
+        ValueError: for an unknown set or method.
+    """
+    for label, value, known in (("set", name, benchmarks.SETS), ("method", method, METHODS)):
+        if value not in known:
+            raise ValueError(f"no {label} {value!r}; choose one of {', '.join(known)}")
+    return {"method": method, "config": asdict(config), "data": {"set": name, "size": size}, "groups": None}
+
+
 def run(task, device="cpu", checkpoints=None, code="unknown"):
     """Do one task.
 
     Arguments:
-        task: What `task` returns, or JSON's copy of it.
+        task: What `task` or `set_task` returns, or JSON's copy of it.
         device: As in `training.fit`; it decides rounding alone.
         checkpoints: Folder in which runs with a constant learning rate leave a checkpoint, from which the same run
             with more epochs goes on; None for none.
@@ -82,10 +99,13 @@ def run(task, device="cpu", checkpoints=None, code="unknown"):
     torch.set_num_threads(config.threads)
     torch.backends.cudnn.allow_tf32 = False  # float32 is meant
     clock = [time.perf_counter()]
-    rows = _galaxies(data["size"], config.seed, data["constant_noise"])
-    train, validation, _ = rows.split(config.seed)
-    n = {"train": len(train), "validation": len(validation), "test": data["size"]}
-    if data["n"]:
+    if "set" in data:
+        train, validation, test, _ = parts = benchmarks.rows(data["set"], data["size"], config.seed)
+        n = {"train": len(train), "validation": len(validation), "test": len(test)}
+    else:
+        train, validation, _ = _galaxies(data["size"], config.seed, data["constant_noise"]).split(config.seed)
+        n = {"train": len(train), "validation": len(validation), "test": data["size"]}
+    if data.get("n"):
         steps = [max(1, count // config.batch_size) for count in (len(train), data["n"])]  # an epoch's
         config = replace(config, epochs=round(config.epochs * steps[0] / steps[1]))
         train = train.rows(slice(0, data["n"]))
@@ -96,11 +116,14 @@ def run(task, device="cpu", checkpoints=None, code="unknown"):
         checkpoint = Path(checkpoints) / f"{sweep.key(_without_epochs(task))}.safetensors"
     model, _ = training.fit(config, train, model_class=model_class, terms=terms, checkpoint=checkpoint, device=device)
     clock.append(time.perf_counter())
-    test = _galaxies(data["size"], data["test_seed"])
-    if task["groups"] is None:
-        scores, reference = training.evaluate(model, test)
+    if "set" in data:
+        scores, reference = benchmarks.score(model, parts, benchmarks.SETS[data["set"]].groups)
     else:
-        scores, reference = score(model, train, validation, test, task["groups"])
+        test = _galaxies(data["size"], data["test_seed"])
+        if task["groups"] is None:
+            scores, reference = training.evaluate(model, test)
+        else:
+            scores, reference = score(model, train, validation, test, task["groups"])
     clock.append(time.perf_counter())
     seconds = dict(zip(("data", "train", "evaluate"), (round(b - a, 2) for a, b in pairwise(clock)), strict=True))
     place = machine() if device == "cpu" else f"{torch.cuda.get_device_name()} and {machine()}"

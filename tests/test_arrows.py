@@ -41,7 +41,9 @@ ARROWS = {  # module: the siblings that it may import
     "training": TRAINING,
     "authors": TRAINING | {"training"},
     "baselines": TRAINING | {"training"},
-    "evidence": TRAINING | {"simulators", "training", "authors", "baselines", "metrics", "sensitivity", "sweep"},
+    "benchmarks": {"simulators", "datasets", "metrics", "sensitivity"},
+    "evidence": TRAINING
+    | {"benchmarks", "simulators", "training", "authors", "baselines", "metrics", "sensitivity", "sweep"},
     "viz": TRAINING | {"training"},  # and nothing imports viz
 }
 

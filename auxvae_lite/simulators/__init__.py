@@ -1,5 +1,5 @@
 """Simulators: factors in, images out. Each is deterministic given its seed and knows nothing of the models."""
 
-from . import dsprites, galaxies
+from . import cars, dsprites, galaxies
 
-__all__ = ["dsprites", "galaxies"]
+__all__ = ["cars", "dsprites", "galaxies"]

@@ -12,7 +12,7 @@ import math
 
 import numpy as np
 
-from .simulation import Simulation
+from .simulation import Simulation, places
 
 __all__ = [
     "FACTORS",
@@ -158,12 +158,12 @@ class Sprites:
         return math.prod(COUNTS)
 
     def __getitem__(self, index):
-        rows = self._rows(index)
+        rows = places(index, len(self))
         if self.images is None:
             images = render(self.factors(rows))
         else:
-            rising, places = np.unique(rows, return_inverse=True)  # as HDF5 wants them
-            images = self.images[rising][places][:, None]
+            rising, where = np.unique(rows, return_inverse=True)  # as HDF5 wants them
+            images = self.images[rising][where][:, None]
         return images if np.ndim(index) or isinstance(index, slice) else images[0]
 
     def classes(self, index):
@@ -172,7 +172,7 @@ class Sprites:
         Raises:
             IndexError: beyond the set.
         """
-        return np.stack(np.unravel_index(self._rows(index), COUNTS), axis=1)
+        return np.stack(np.unravel_index(places(index, len(self)), COUNTS), axis=1)
 
     def factors(self, index):
         """Factors in their units, float64, shape (n, 5); the official `latents_values` without the colour."""
@@ -198,17 +198,6 @@ class Sprites:
         engine = "auxvae_lite" if self.images is None else "official file"
         provenance = {"simulator": "dsprites", "engine": engine, "seed": seed}
         return Simulation(self[rows], self.factors(rows), NAMES, UNITS, None, provenance)
-
-    def _rows(self, index):
-        if isinstance(index, slice):
-            return np.arange(len(self))[index]
-        index = np.atleast_1d(index)
-        if index.dtype == bool or not np.issubdtype(index.dtype, np.integer) or index.ndim != 1:
-            raise IndexError(f"index by an integer, a slice or a list of integers, got {index.dtype} {index.shape}")
-        outside = (index < -len(self)) | (index >= len(self))
-        if outside.any():
-            raise IndexError(f"no sprite {index[outside][0]}: there are {len(self)}")
-        return index % len(self)
 
 
 def simulate(n, seed):

@@ -1,10 +1,10 @@
-"""What every simulator returns."""
+"""What every simulator returns, and how the finite sets are indexed."""
 
 from typing import NamedTuple
 
 import numpy as np
 
-__all__ = ["Simulation"]
+__all__ = ["Simulation", "places"]
 
 
 class Simulation(NamedTuple):
@@ -25,3 +25,20 @@ class Simulation(NamedTuple):
     units: tuple
     clean: np.ndarray | None
     provenance: dict
+
+
+def places(index, length):
+    """The rows, int64 (n,), that an integer, a slice or a list of integers means in a set of `length` rows.
+
+    Raises:
+        IndexError: for another index, or one beyond the set.
+    """
+    if isinstance(index, slice):
+        return np.arange(length)[index]
+    index = np.atleast_1d(index)
+    if not np.issubdtype(index.dtype, np.integer) or index.ndim != 1:
+        raise IndexError(f"index by an integer, a slice or a list of integers, got {index.dtype} {index.shape}")
+    outside = (index < -length) | (index >= length)
+    if outside.any():
+        raise IndexError(f"no row {index[outside][0]}: there are {length}")
+    return index % length

@@ -1,0 +1,216 @@
+"""dSprites and Cars3D-lite as experiments: rows with every column that may guide, and the scores of a run on them.
+
+A *set* names its rows and groups of columns: ways to say the same thing to a model, and to ask a code for it.
+"""
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
+from . import metrics, sensitivity
+from .datasets import FactorDataset
+from .simulators import cars, dsprites
+
+__all__ = ["SETS", "Rows", "Set", "car_rows", "rows", "score", "sprite_rows"]
+
+PLACE = ("scale", "posX", "posY")
+CODES = ("orientation_cos", "orientation_sin")
+BODY = tuple(cars.PARAMETERS)
+POSE = ("elevation", "azimuth_cos", "azimuth_sin")
+
+
+def sprite_rows(n, seed, shapes=dsprites.SHAPES):
+    """Different rows of dSprites with the official factors and, beside them, `orientation_codes` and the shape one-hot.
+
+    Arguments:
+        n: Number of rows drawn before the shapes are chosen.
+        seed: Which.
+        shapes: Names of the shapes to keep.
+
+    Returns:
+        `FactorDataset` of images (1, 64, 64) with pixels 0 and 1.
+    """
+    images, u, names, units, _, provenance = dsprites.simulate(n, seed)
+    kept = np.isin(u[:, 0], [dsprites.SHAPES.index(shape) for shape in shapes])
+    one_hot = u[:, :1] == np.arange(len(dsprites.SHAPES))
+    columns = np.hstack([u, dsprites.orientation_codes(u), one_hot])[kept]
+    names, units = (*names, *CODES, *dsprites.SHAPES), (*units, "1", "1", "1", "1", "1")
+    return FactorDataset(images[kept], columns, names, units, provenance=provenance | {"shapes": list(shapes)})
+
+
+def car_rows(identities, seed):
+    """Every picture of `identities` cars of Cars3D-lite, shuffled, with the azimuth and the car's number beside them.
+
+    Arguments:
+        identities: Number of cars.
+        seed: Which cars, and the order.
+
+    Returns:
+        `FactorDataset` of images (3, 64, 64) with pixels from 0 to 255. The columns are `cars.NAMES`, then azimuth
+        (deg), object, and for fewer than 10 cars, car0, car1, ...: the number one-hot.
+    """
+    fleet = cars.Cars(identities, seed)
+    images, u, names, units, _, provenance = fleet.sample(len(fleet), seed)
+    azimuth = np.degrees(np.arctan2(*u[:, [names.index(n) for n in ("azimuth_sin", "azimuth_cos")]].T)) % 360
+    number = np.unique(u[:, [names.index(name) for name in BODY]], axis=0, return_inverse=True)[1].reshape(-1)
+    one_hot = number[:, None] == np.arange(identities if identities < 10 else 0)
+    columns = np.hstack([u, azimuth[:, None], number[:, None], one_hot])
+    names = (*names, "azimuth", "object", *(f"car{i}" for i in range(one_hot.shape[1])))
+    units = (*units, "deg", "class", *["1"] * one_hot.shape[1])
+    return FactorDataset(images, columns, names, units, provenance=provenance)
+
+
+class Rows(NamedTuple):
+    """Disjoint parts of one draw, and, where the set has them, pictures of objects that the others do not show."""
+
+    train: FactorDataset
+    validation: FactorDataset
+    test: FactorDataset
+    new: FactorDataset | None
+
+
+class Set(NamedTuple):
+    """A set: `draw(size, seed)` makes its rows, `new(seed)` those of new objects; groups of columns by name."""
+
+    draw: Callable
+    new: Callable | None
+    groups: dict
+
+
+SETS = {
+    "dsprites": Set(
+        sprite_rows,
+        None,
+        {
+            "codes": ("shape", *PLACE, *CODES),
+            "all": dsprites.NAMES,
+            "four": ("shape", *PLACE),
+            "onehot": (*dsprites.SHAPES, *PLACE, *CODES),
+        },
+    ),
+    "hearts": Set(
+        lambda n, seed: sprite_rows(3 * n, seed, ("heart",)),
+        None,
+        {"codes": (*PLACE, *CODES), "angle": (*PLACE, "orientation")},
+    ),
+    "cars": Set(
+        car_rows,
+        lambda seed: car_rows(32, seed + 1000),
+        {
+            "all": (*POSE, *BODY),
+            "pose": POSE,
+            "angle": ("elevation", "azimuth", *BODY),
+            "numbers": ("elevation", "azimuth", "object"),
+        },
+    ),
+    "few cars": Set(
+        car_rows,
+        lambda seed: car_rows(32, seed + 1000),
+        {"all": (*POSE, *BODY), "pose": POSE, "onehot": (*POSE, *(f"car{i}" for i in range(6)))},
+    ),
+}
+
+
+@lru_cache(maxsize=2)
+def rows(name, size, seed):
+    """The rows of a set: 70 % to train, 10 % for validation, 20 % for tests.
+
+    Arguments:
+        name: Of `SETS`.
+        size: Sprites, or cars, to draw.
+        seed: Which, and which part each goes to.
+
+    Returns:
+        `Rows`.
+    """
+    draw, new, _ = SETS[name]
+    parts = draw(size, seed).split(seed, test=0.2)
+    return Rows(*parts, new(seed) if new else None)
+
+
+def score(model, parts, groups):
+    r"""Scores of a run, and what to read them against.
+
+    Arguments:
+        model: An `AuxVAE` or a subclass.
+        parts: `Rows`. Readouts learn from `train`.
+        groups: Names of columns by group; the first is what the set is about.
+
+    Returns:
+        Two dictionaries, of scores and of their references. From test rows, or, with the prefix `validation_`, from
+        those for choosing, or, with `new_`, from new objects:
+
+        - SSIM as in `metrics.ssim_scores`, `mse` of pixels between 0 and 1, and `product` = mse (1 - LDS) for the first
+          group;
+        - `lds_GROUP` and `lds_GROUP_normalised`. The reference's ceiling is the LDS of the group's own columns with
+          noise in the other latents: columns that correlate, such as a one-hot code's, have a low one;
+        - `sap_r2`, `mig`, `dci_d`, `dci_c`, `dci_i` for the first group;
+        - `best_NAME` = max_j \|rho(z_j, u_NAME)\| and `linear_NAME`, R^2 of a line from all latents, for every column
+          of the groups; `others_linear_NAME` and `others_neighbours_NAME`, R^2 for the first group's from the latents
+          left when each guided column's latent (or, without guidance, each column's best) is set aside.
+
+    References:
+        Chapters 11 and 12.
+    """
+    first = next(iter(groups.values()))
+    names = tuple(dict.fromkeys(name for group in groups.values() for name in group))
+    scores, reference = {}, {}
+    codes = {"train": model.encode(parts.train.images).mu.numpy()}
+    for part in ("validation", "test", "new"):  # what the last leaves is not used
+        data = getattr(parts, part)
+        if data is None:
+            continue
+        prefix = "" if part == "test" else f"{part}_"
+        mu = model.encode(data.images).mu
+        x_hat, z = model.decode(mu).numpy(), mu.numpy()
+        codes[part] = z
+        found, against = _agreement(z, data, groups)
+        top = parts.train.images.max()
+        mse = float((((data.images - x_hat) / top) ** 2).mean())
+        scores[f"{prefix}mse"] = mse
+        scores[f"{prefix}product"] = mse * (1 - found[f"lds_{next(iter(groups))}"])
+        scores |= {f"{prefix}{name}": value for name, value in found.items()}
+        reference |= {f"{prefix}{name}": row for name, row in against.items()}
+        if part != "validation":
+            scores |= {f"{prefix}{name}": v for name, v in metrics.ssim_scores(data.images, x_hat).items()}
+            reference |= {f"{prefix}{name}": row for name, row in metrics.ssim_reference(data.images).items()}
+            read = _read(codes["train"], parts.train.columns(names), z, data.columns(names))
+            scores |= {f"{prefix}linear_{name}": float(v) for name, v in zip(names, read, strict=True)}
+    z, test = codes["test"], parts.test
+    rho = np.abs(metrics.correlations(z, test.columns(names)))
+    scores |= {f"best_{name}": float(v) for name, v in zip(names, rho.max(0), strict=True)}
+    u = test.columns(first)
+    d, c, i = metrics.dci(z, u)
+    scores |= {"sap_r2": metrics.sap(z, u), "mig": metrics.mig(z, u), "dci_d": d, "dci_c": c, "dci_i": i}
+    others = _others(model, z, u)
+    for kind in ("linear", "neighbours"):
+        read = _read(codes["train"][:, others], parts.train.columns(first), z[:, others], u, kind)
+        scores |= {f"others_{kind}_{name}": float(v) for name, v in zip(first, read, strict=True)}
+    return scores, reference
+
+
+def _agreement(z, data, groups):
+    rng = np.random.default_rng(0)
+    scores, reference = {}, {}
+    for group, names in groups.items():
+        u = data.columns(names)
+        found = metrics.lds(z, u)
+        noise = rng.standard_normal((len(z), max(z.shape[1] - len(names), 0)))
+        ceiling = metrics.lds(np.hstack([u, noise]), u).value
+        scores[f"lds_{group}"] = found.value
+        scores[f"lds_{group}_normalised"] = (found.value - found.floor) / (ceiling - found.floor)
+        reference[f"lds_{group}"] = {"floor": found.floor, "ceiling": ceiling, "live": found.live, "n": found.n}
+    return scores, reference
+
+
+def _others(model, z, u):
+    K = len(model.factors)
+    own = np.arange(K) if K and model.guided else linear_sum_assignment(-np.abs(metrics.correlations(z, u)))[0]
+    return np.setdiff1d(np.arange(z.shape[1]), own)
+
+
+def _read(z_train, u_train, z, u, kind="linear"):
+    return sensitivity.readout(z_train, u_train, z, u, kind) if z.shape[1] else np.zeros(u.shape[1])
