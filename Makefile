@@ -29,7 +29,7 @@ $(READY): requirements.lock pyproject.toml
 reproduce: $(READY) ## data, training, chapters and book from nothing, into folders that git ignores
 	$(BIN)/python data_scripts/make_galaxies.py --out data/galaxies.safetensors
 	rm -rf build/reproduce
-	$(BIN)/python data_scripts/galaxies_evidence.py galaxies-headline --out build/reproduce/galaxies-headline.json
+	$(BIN)/python data_scripts/make_evidence.py galaxies-headline --out build/reproduce/galaxies-headline.json
 	$(BIN)/python book/tools/render.py --out build/reproduce/notebooks
 	$(BIN)/python book/tools/build_book.py --notebooks build/reproduce/notebooks --out build/reproduce
 	@$(BIN)/python -m auxvae_lite.results build/reproduce/galaxies-headline.json
@@ -67,12 +67,12 @@ build/peers/.ready: requirements.lock pyproject.toml tests/benchmarks/requiremen
 	touch build/peers/.ready
 
 evidence: $(READY) ## run the experiments behind auxvae_lite/results, what is missing of them (five hours on two cores)
-	$(BIN)/python data_scripts/galaxies_evidence.py
+	$(BIN)/python data_scripts/make_evidence.py
 	$(BIN)/python data_scripts/make_pretrained.py
 	$(BIN)/python -m auxvae_lite.explorer book/_static/explorer
 
 evidence-sample: $(READY) ## repeat four random runs with their stored seed and settings, and compare (five minutes)
-	$(BIN)/python data_scripts/galaxies_evidence.py --sample 4
+	$(BIN)/python data_scripts/make_evidence.py --sample 4
 
 explorer: $(READY) ## write the explorer page's decoders, as a script and as ONNX, from the pretrained models
 	$(BIN)/python -m auxvae_lite.explorer book/_static/explorer

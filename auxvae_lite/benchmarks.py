@@ -73,7 +73,7 @@ class Rows(NamedTuple):
 
 
 class Set(NamedTuple):
-    """A set: `draw(size, seed)` makes its rows, `new(seed)` those of new objects; groups of columns by name."""
+    """A set: `draw(size, seed)` makes its rows, `new(size, seed)` those of new objects; groups of columns by name."""
 
     draw: Callable
     new: Callable | None
@@ -98,7 +98,7 @@ SETS = {
     ),
     "cars": Set(
         car_rows,
-        lambda seed: car_rows(32, seed + 1000),
+        lambda cars, seed: car_rows(max(2, cars // 6), seed + 1000),
         {
             "all": (*POSE, *BODY),
             "pose": POSE,
@@ -108,7 +108,7 @@ SETS = {
     ),
     "few cars": Set(
         car_rows,
-        lambda seed: car_rows(32, seed + 1000),
+        None,
         {"all": (*POSE, *BODY), "pose": POSE, "onehot": (*POSE, *(f"car{i}" for i in range(6)))},
     ),
 }
@@ -128,7 +128,7 @@ def rows(name, size, seed):
     """
     draw, new, _ = SETS[name]
     parts = draw(size, seed).split(seed, test=0.2)
-    return Rows(*parts, new(seed) if new else None)
+    return Rows(*parts, new(size, seed) if new else None)
 
 
 def score(model, parts, groups):
@@ -149,36 +149,34 @@ def score(model, parts, groups):
           noise in the other latents: columns that correlate, such as a one-hot code's, have a low one;
         - `sap_r2`, `mig`, `dci_d`, `dci_c`, `dci_i` for the first group;
         - `best_NAME` = max_j \|rho(z_j, u_NAME)\| and `linear_NAME`, R^2 of a line from all latents, for every column
-          of the groups; `others_linear_NAME` and `others_neighbours_NAME`, R^2 for the first group's from the latents
-          left when each guided column's latent (or, without guidance, each column's best) is set aside.
+          of the groups (of new objects, the first group's); `others_linear_NAME` and `others_neighbours_NAME`, R^2
+          for the first group's from the latents left when each guided column's latent (or, without guidance, each
+          column's best) is set aside.
 
     References:
         Chapters 11 and 12.
     """
-    first = next(iter(groups.values()))
+    about, first = next(iter(groups.items()))
     names = tuple(dict.fromkeys(name for group in groups.values() for name in group))
-    scores, reference = {}, {}
-    codes = {"train": model.encode(parts.train.images).mu.numpy()}
-    for part in ("validation", "test", "new"):  # what the last leaves is not used
+    scores, reference, codes = {}, {}, {"train": model.encode(parts.train.images).mu.numpy()}
+    for part, prefix in (("validation", "validation_"), ("test", ""), ("new", "new_")):
         data = getattr(parts, part)
         if data is None:
             continue
-        prefix = "" if part == "test" else f"{part}_"
         mu = model.encode(data.images).mu
         x_hat, z = model.decode(mu).numpy(), mu.numpy()
         codes[part] = z
-        found, against = _agreement(z, data, groups)
-        top = parts.train.images.max()
-        mse = float((((data.images - x_hat) / top) ** 2).mean())
-        scores[f"{prefix}mse"] = mse
-        scores[f"{prefix}product"] = mse * (1 - found[f"lds_{next(iter(groups))}"])
+        found, against = _agreement(z, data, {about: first} if part == "new" else groups)
+        mse = float((((data.images - x_hat) / parts.train.images.max()) ** 2).mean())
+        found |= {"mse": mse, "product": mse * (1 - found[f"lds_{about}"])}
+        if part != "validation":
+            columns = first if part == "new" else names
+            found |= metrics.ssim_scores(data.images, x_hat)
+            against |= metrics.ssim_reference(data.images)
+            read = _read(codes["train"], parts.train.columns(columns), z, data.columns(columns))
+            found |= {f"linear_{name}": float(v) for name, v in zip(columns, read, strict=True)}
         scores |= {f"{prefix}{name}": value for name, value in found.items()}
         reference |= {f"{prefix}{name}": row for name, row in against.items()}
-        if part != "validation":
-            scores |= {f"{prefix}{name}": v for name, v in metrics.ssim_scores(data.images, x_hat).items()}
-            reference |= {f"{prefix}{name}": row for name, row in metrics.ssim_reference(data.images).items()}
-            read = _read(codes["train"], parts.train.columns(names), z, data.columns(names))
-            scores |= {f"{prefix}linear_{name}": float(v) for name, v in zip(names, read, strict=True)}
     z, test = codes["test"], parts.test
     rho = np.abs(metrics.correlations(z, test.columns(names)))
     scores |= {f"best_{name}": float(v) for name, v in zip(names, rho.max(0), strict=True)}

@@ -2,7 +2,7 @@ r"""One run of an experiment: simulate images, train one method once, score it o
 
 A *task* is a dictionary that JSON can hold and that decides everything: method, configuration with its seed, data,
 and the groups of scores. `sweep.run(evidence.run, tasks, folder)` runs many;
-`data_scripts/galaxies_evidence.py` lists them.
+`data_scripts/make_evidence.py` lists them.
 """
 
 import platform

@@ -604,7 +604,7 @@ def ledger(load=results.load):
 
 
 def _row(load, id, claim, paper, chapter, experiments, read):
-    one = "python data_scripts/galaxies_evidence.py {0} --out build/again/{0}.json"
+    one = "python data_scripts/make_evidence.py {0} --out build/again/{0}.json"
     known = {"id": id, "claim": claim, "paper": paper, "chapter": chapter}
     known["command"] = "\n".join(one.format(name) for name in experiments)
     try:

@@ -88,7 +88,7 @@ for result in ours, theirs, factorial:
 # ## Who may see what
 #
 # Nothing here is trained at length: each number comes from the package's result files, which
-# `data_scripts/galaxies_evidence.py` writes. A seed decides the training galaxies, the first weights and the batches;
+# `data_scripts/make_evidence.py` writes. A seed decides the training galaxies, the first weights and the batches;
 # all are scored on the same 16,384 other galaxies.
 #
 # | method | latents | labels in training | settings |

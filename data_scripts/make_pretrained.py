@@ -9,32 +9,49 @@ Chapters and the explorer load them. One seed each: a page that quotes a number 
 import argparse
 from pathlib import Path
 
-from galaxies_evidence import RECIPE, SIZE, TEST_SEED, commit
+import make_evidence
+from make_evidence import commit
 
-from auxvae_lite import evidence, pretrained
+from auxvae_lite import benchmarks, evidence, pretrained
 from auxvae_lite.datasets import FactorDataset
 from auxvae_lite.simulators import galaxies
 from auxvae_lite.training import Config, evaluate, fit
 
-MODELS = {  # name: method and changes to the recipe
-    "galaxies-auxvae": ("auxvae", {}),
-    "galaxies-betavae": ("auxvae", {"factors": (), "beta": 4.0}),
-    "galaxies-idvae": ("idvae", {"lambda_1": 1.0, "lambda_2": 1.0, "beta": 16.0}),
-    "galaxies-supervised": ("supervised", {"latent_dim": 5}),
+MODELS = {  # name: an experiment's variant
+    "galaxies-auxvae": ("galaxies-baselines", "auxvae, lambda_2 0.6"),
+    "galaxies-betavae": ("galaxies-baselines", "beta-vae, beta 4"),
+    "galaxies-idvae": ("galaxies-baselines", "idvae, beta 16"),
+    "galaxies-supervised": ("galaxies-baselines", "supervised"),
+    "dsprites-auxvae": ("dsprites", "codes"),
+    "dsprites-betavae": ("dsprites", "beta-vae, beta 4"),
+    "cars-auxvae": ("cars", "all"),
+    "cars-betavae": ("cars", "beta-vae, beta 4"),
 }
 
 
-def train(name):
+def train(name, device="cpu"):
     """One model, its header filled."""
     code = commit()  # before training: files may change meanwhile
-    method, changes = MODELS[name]
-    config, (model_class, terms) = Config(**RECIPE | changes, seed=0), evidence.METHODS[method]
-    rows, _, _ = FactorDataset(*galaxies.simulate(SIZE, config.seed)).split(config.seed)
-    model, _ = fit(config, rows, model_class=model_class, terms=terms)
-    scores, reference = evaluate(model, FactorDataset(*galaxies.simulate(SIZE, TEST_SEED)))
-    model.provenance |= {"scores": scores, "reference": reference, "test_seed": TEST_SEED, "test_size": SIZE}
-    model.provenance["code"] = code
+    task = make_evidence.task(*MODELS[name], seed=0)
+    config, (model_class, terms) = Config(**task["config"]), evidence.METHODS[task["method"]]
+    rows, test, facts = parts(task["data"], config.seed)
+    model, _ = fit(config, rows, model_class=model_class, terms=terms, device=device)
+    scores, reference = evaluate(model, test)
+    model.provenance |= {"scores": scores, "reference": reference, "code": code} | facts
     return model
+
+
+def parts(data, seed):
+    """Rows to train on and to score on, and what to note of the second."""
+    if "set" in data:
+        drawn, about = benchmarks.rows(data["set"], data["size"], seed), benchmarks.SETS[data["set"]].groups
+        columns = next(iter(about.values()))
+        test = drawn.new or drawn.test
+        test = FactorDataset(test.images, test.columns(columns), columns)
+        return drawn.train, test, {"set": data["set"], "size": data["size"], "objects": "new" if drawn.new else "seen"}
+    rows, _, _ = FactorDataset(*galaxies.simulate(data["size"], seed)).split(seed)
+    test = FactorDataset(*galaxies.simulate(data["size"], data["test_seed"]))
+    return rows, test, {"test_seed": data["test_seed"], "test_size": data["size"]}
 
 
 def main():

@@ -45,7 +45,7 @@ def test_front_and_back_differ_at_every_angle(elevation):
 
     def lamps(image):
         red, green, blue = image
-        return int(((red > 150) & (green < 90)).sum()), int(((red > 200) & (green > 180) & (red - blue > 30)).sum())
+        return int((red - green > 60).sum()), int((np.minimum(red, green) - blue > 15).sum())
 
     for azimuth in (-30, 0, 30):
         front, back = (lamps(picture(elevation, azimuth + turn, warmth=-1)) for turn in (0, 180))

@@ -22,9 +22,9 @@ SMALL = {"epochs": 1, "widths": (4, 4, 8, 8), "augment": "shear"}
 @pytest.fixture
 def script(monkeypatch):
     monkeypatch.syspath_prepend(str(SCRIPTS))
-    import galaxies_evidence
+    import make_evidence
 
-    return galaxies_evidence
+    return make_evidence
 
 
 def small(method, **changes):

@@ -11,7 +11,7 @@ from bs4 import BeautifulSoup
 from auxvae_lite import ledger, results
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "data_scripts"))
-import galaxies_evidence  # noqa: E402
+import make_evidence  # noqa: E402
 
 ROWS = {row.id: row for row in ledger.ledger()}
 TIGHT, LOOSE = (0.9, 0.901, 0.902), (0.2, 0.9, 1.6)
@@ -103,7 +103,7 @@ def world(right, seeds=5):
     """A loader of invented results in which every claim holds, or none does; the seeds differ by thousandths."""
 
     def load(name):
-        variants = galaxies_evidence.EXPERIMENTS[name]
+        variants = make_evidence.EXPERIMENTS[name]
         rows = {"black": 0.3, "mean": 0.6, "truth": 0.98}
         reference = {"ssim_image": rows, "ssim_global": rows, "lds": {"floor": 0.1, "ceiling": 0.95}}
         runs = [
@@ -147,7 +147,7 @@ def scores(name, variant, place, right):
         for how in ("noise", "shuffle"):
             found |= {f"drop_{group}_{how}": costs[variant][i] for i, group in enumerate(("aux", "recon"))}
     elif "grid" in name:
-        setting = galaxies_evidence.GRID[variant]
+        setting = make_evidence.GRID[variant]
         far = abs(setting["beta"] - 5) + abs(setting["lambda_1"] - 1) + abs(setting["lambda_2"] - 0.5)
         found |= {"validation_product": sign * far, "product": 1 + (far if right else 20 + far)}
     elif name == "galaxies-factorial":
@@ -178,7 +178,7 @@ def test_a_row_says_where_it_comes_from():
     row = {row.id: row for row in ledger.ledger(world(True))}["F3"]
     names = ("galaxies-extremes", "galaxies-prior", "galaxies-headline")
     assert row.machine == "; ".join(names) and row.n == "5 seeds; 8 images to train, 4 to test"
-    assert row.minutes == 5 * sum(len(galaxies_evidence.EXPERIMENTS[name]) for name in names)
+    assert row.minutes == 5 * sum(len(make_evidence.EXPERIMENTS[name]) for name in names)
     assert re.findall(r"evidence\.py (\S+)", row.command) == list(names)
 
 

@@ -424,7 +424,7 @@ def main():
     logging.disable(logging.WARNING)
     warnings.simplefilter("ignore")
     sys.path.insert(0, str(HERE.parents[1] / "data_scripts"))
-    from galaxies_evidence import commit, machine
+    from make_evidence import commit, machine
 
     others = ", ".join(f"{name} {version(name)}" for name in ("pythae", "disent", "lightning", "GalSim"))
     head = {"machine": f"{machine()}; {others}", "quick": options.quick}
