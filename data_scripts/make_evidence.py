@@ -146,11 +146,13 @@ EXPERIMENTS |= {
         **{group: guided(group, "dsprites") for group in benchmarks.SETS["dsprites"].groups},
         "codes, gaussian": guided("codes", "dsprites")
         | {"likelihood": "gaussian", "sigma": 0.05, "lambda_1": 0.1, "lambda_2": 0.6},
+        "codes, heavy penalties": guided("codes", "dsprites") | {"lambda_1": 0.1, "lambda_2": 0.6},
         **methods("codes", "dsprites"),
     },
     "dsprites-hearts": {"vae": VAE, **{group: guided(group, "hearts") for group in benchmarks.SETS["hearts"].groups}},
     "cars": {
         **{group: guided(group, "cars") for group in benchmarks.SETS["cars"].groups},
+        "all, sigma 0.015": guided("all", "cars") | {"sigma": 0.015},
         **methods("all", "cars"),
     },
     "cars-few": {"vae": VAE, "all": guided("all", "few cars"), "onehot": guided("onehot", "few cars")},
