@@ -121,24 +121,29 @@ class Fit(NamedTuple):
 
 
 def reconstruction(config, x_hat, x):
-    r"""R, minus the logarithm of the pixels' likelihood up to a constant, averaged over the batch.
+    r"""R, minus the logarithm of the pixels' likelihood up to a constant.
 
-    .. math:: R = \frac{1}{2\sigma^2}\sum_{\text{pixels}} (x - \hat x)^2 \quad\text{or}\quad
-              R = -\sum_{\text{pixels}} x \log p + (1 - x) \log(1 - p),\qquad p = \frac{1}{1 + e^{-\hat x}}
+    .. math:: R = \frac{1}{2\sigma^2}\sum_{\text{pixels}} (x - \hat x)^2
+              \quad\text{or}\quad
+              R = -\sum_{\text{pixels}} x \log p + (1 - x) \log(1 - p),
+              \qquad p = \frac{1}{1 + e^{-\hat x}}
 
     Arguments:
         config: `Config`; "gaussian" or "bernoulli", and sigma for the first.
-        x_hat: The decoder's output, shape (B, C, H, W): scaled pixels, or for "bernoulli" their logits.
-        x: Scaled images, shape of `x_hat`; for "bernoulli" in [0, 1], which `fit` sees to.
+        x_hat: The decoder's output, shape (B, C, H, W): scaled pixels, or for
+            "bernoulli" their logits.
+        x: Scaled images, shape of `x_hat`; for "bernoulli" in [0, 1], which `fit`
+            sees to.
 
     Returns:
-        Scalar, in nats per image.
+        Scalar, in nats per image, averaged over the batch.
 
     References:
         Chapter 6; chapter 11 for "bernoulli".
     """
     if config.likelihood == "bernoulli":
-        entropy = nn.functional.binary_cross_entropy_with_logits(x_hat, x, reduction="none")
+        cross_entropy = nn.functional.binary_cross_entropy_with_logits
+        entropy = cross_entropy(x_hat, x, reduction="none")
         return entropy.flatten(1).sum(1).mean()
     squares = (x_hat - x) ** 2
     return squares.flatten(1).sum(1).mean() / (2 * config.sigma**2)

@@ -96,7 +96,9 @@ def _corners(outline, scale, orientation, pos_x, pos_y):
     """Corners of the outline on the pixel grid, x and y of shape (n, m)."""
     u, v = outline.T
     cos, sin = np.cos(orientation), np.sin(orientation)
-    return 16 + 32 * pos_x + scale * (cos * u + sin * v), 16 + 32 * pos_y + scale * (cos * v - sin * u)
+    x = 16 + 32 * pos_x + scale * (cos * u + sin * v)
+    y = 16 + 32 * pos_y + scale * (cos * v - sin * u)
+    return x, y
 
 
 def _fill(x, y):
@@ -206,9 +208,10 @@ def simulate(n, seed):
 
 
 def orientation_codes(factors):
-    r"""What a picture tells of the orientation t: cos(s t) and sin(s t), s = 4, 2, 1 for square, ellipse, heart.
+    r"""What a picture tells of the orientation t: cos(s t) and sin(s t).
 
-    A square turned by a quarter is the same square, so t itself cannot be learned from the picture; these can.
+    s is 4, 2, 1 for square, ellipse, heart. A square turned by a quarter is the same
+    square, so t itself cannot be learned from the picture; these can.
 
     Arguments:
         factors: Shape (n, 5), as in `render`.
