@@ -68,6 +68,11 @@ MOVED = "test_sensitivity.py::test_a_perfect_model_moves_one_property_at_a_time"
 LEFT_OUT = "test_sensitivity.py::test_pictures_without_moments_are_counted_and_left_out"
 SPREAD = "test_sensitivity.py::test_noise_is_in_units_of_the_spread"
 READ = "test_sensitivity.py::test_readout_is_r2_on_test_rows"
+SHRUNK = "test_official.py::test_shrinking_by_hand"
+LISTED = "test_official.py::test_cars_are_read_in_the_lists_order"
+BLOB = "test_official.py::test_the_blob_id_is_gits"
+PACKED = "test_official.py::test_npz_is_read_and_its_pickle_is_not"
+OTHER = "test_official.py::test_npz_of_another_layout_is_refused"
 BEST = "test_checkpoints.py::test_the_best_epoch_is_kept"
 
 TABLE = {  # module: the test of most of its mutations; then formula, old, new, and another test where that is quicker
@@ -307,6 +312,19 @@ TABLE = {  # module: the test of most of its mutations; then formula, old, new, 
         ("checksum", "{tuple(tensor.shape)}", "{tensor.numel()}"),
         ("checksum", "sha256(text.encode())", "sha256(text[1:].encode())"),
         ("read", '!= kept["sha256"]', '== kept["sha256"]', "test_files.py"),
+    ],
+    "official.py": [
+        LISTED,
+        ("dsprites", 'b"blob %d\\0" %', 'b"blob %d" %', BLOB),
+        ("dsprites", "block.max() > 1", "block.max() > 2", f"{OTHER}[a grey image]"),
+        ("dsprites", "classes[:, 0].any() or not", "not", f"{OTHER}[a colour]"),
+        ("dsprites", "start += len(block)", "start += len(block) - 1", PACKED),
+        ("cars3d", "transpose(4, 3, 2, 0, 1)", "transpose(4, 3, 2, 1, 0)"),
+        ("cars3d", "images[:, :, places[name]]", "images[:, :, -1 - places[name]]"),
+        ("cars3d", "2 * np.pi * azimuth", "1 * np.pi * azimuth"),
+        ("cars3d", "np.cos(angle), np.sin(angle)", "np.sin(angle), np.cos(angle)"),
+        ("cars3d", "total + k * k // 2", "total + k * k // 3", SHRUNK),
+        ("cars3d", "dtype=np.uint16", "dtype=np.uint8", SHRUNK),
     ],
     "results/__init__.py": [
         "test_results.py",

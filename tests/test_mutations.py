@@ -17,6 +17,7 @@ FORMULAS = [
     "regularizers",
     "metrics",
     "sensitivity",
+    "official",
     "ledger",
 ]
 
