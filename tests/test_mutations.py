@@ -10,6 +10,7 @@ import pytest
 HERE = Path(__file__).parent
 ALL = list(mutations.mutations())
 FORMULAS = [
+    "simulators.cars",
     "simulators.galaxies",
     "scalings",
     "priors",
