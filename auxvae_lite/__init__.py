@@ -17,6 +17,7 @@ __all__ = [
     "ledger",
     "metrics",
     "models",
+    "official",
     "pretrained",
     "priors",
     "regularizers",

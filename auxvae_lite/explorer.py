@@ -1,6 +1,6 @@
-r"""Decoders for the explorer page: weights that a script in the reader's browser can use, and the same as ONNX.
+r"""Decoders for the explorer pages: weights that a script in the reader's browser can use, and the same as ONNX.
 
-`python -m auxvae_lite.explorer FOLDER` writes both for the galaxies' pretrained models.
+`python -m auxvae_lite.explorer FOLDER` writes both for the pretrained models of `NAMES`.
 """
 
 import base64
@@ -12,25 +12,93 @@ import logging
 import sys
 import tempfile
 import warnings
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import nn
 
 from . import files, pretrained
-from .simulators import galaxies
+from .simulators import cars, dsprites, galaxies
 
-__all__ = ["NAMES", "STARTS", "export", "layers", "to_onnx"]
+__all__ = ["NAMES", "PAGES", "STARTS", "Page", "export", "layers", "to_onnx"]
 
-NAMES = ("galaxies-auxvae", "galaxies-betavae")
+NAMES = (
+    "galaxies-auxvae",
+    "galaxies-betavae",
+    "dsprites-auxvae",
+    "dsprites-betavae",
+    "cars-auxvae",
+    "cars-betavae",
+)
 STARTS = {  # where the page's sliders can start: flux (counts), radius (arcsec), g1, g2, psf (arcsec)
     "round, of middling size": (55000.0, 0.55, 0.0, 0.0, 0.3),
     "small and faint": (25000.0, 0.25, 0.1, -0.1, 0.35),
     "large and bright": (90000.0, 0.8, -0.3, 0.2, 0.25),
     "stretched": (60000.0, 0.45, 0.3, 0.25, 0.3),
 }
-# Galaxies, and their seed; the middle 96 % of their codes are the range of a nameless latent's slider.
-SAMPLE = (2048, 5)
+SPRITES = {  # shape, scale, orientation (rad), posX, posY
+    "square": (0.0, 0.9, 0.3, 0.5, 0.5),
+    "ellipse": (1.0, 0.9, 0.3, 0.5, 0.5),
+    "heart": (2.0, 0.9, 0.3, 0.5, 0.5),
+}
+FLEET = {  # elevation, azimuth (deg), length, height (m), cabin, lightness, warmth
+    "saloon": (18.0, 30.0, 4.4, 1.45, 0.2, 0.5, 0.7),
+    "van": (18.0, 30.0, 4.4, 1.8, 0.95, 0.65, -0.6),
+    "small car": (18.0, 30.0, 3.6, 1.5, 0.6, 0.6, 0.0),
+}
+MIDDLE = (0.02, 0.98)  # of the codes of a sample: the range of a nameless latent's slider
+
+
+class Page(NamedTuple):
+    """What an explorer page shows: pictures of `starts` and of `sample`, by `draw`, and the columns that may guide."""
+
+    shape: tuple
+    draw: Callable
+    starts: dict
+    sample: Callable
+    columns: dict
+
+
+def _fleet(rows):
+    elevation, azimuth, *parameters = np.asarray(rows).T
+    return cars.render(np.stack(parameters, axis=1), elevation, azimuth)
+
+
+def _cars():
+    elevation, cos, sin, *parameters = cars.Cars(64, seed=5).sample(1024, seed=5).factors.T
+    return np.stack([elevation, np.degrees(np.arctan2(sin, cos)), *parameters], axis=1)
+
+
+TURN = {"_cos": (-1, 1, "1"), "_sin": (-1, 1, "1")}
+PAGES = {  # by the first word of a decoder's name
+    "galaxies": Page(
+        (1, galaxies.SIZE, galaxies.SIZE),
+        lambda rows: galaxies.render(rows, dtype=torch.float64),
+        STARTS,
+        lambda: galaxies.sample(2048, seed=5),
+        galaxies.FACTORS,
+    ),
+    "dsprites": Page(
+        (1, dsprites.SIZE, dsprites.SIZE),
+        dsprites.render,
+        SPRITES,
+        lambda: dsprites.simulate(1024, seed=5).factors,
+        {name: (values[0], values[-1], unit) for name, (values, unit) in dsprites.FACTORS.items()}
+        | {f"orientation{end}": span for end, span in TURN.items()},
+    ),
+    "cars": Page(
+        (3, cars.SIZE, cars.SIZE),
+        _fleet,
+        FLEET,
+        _cars,
+        {"elevation": (cars.ELEVATIONS[0], cars.ELEVATIONS[-1], "deg")}
+        | {f"azimuth{end}": span for end, span in TURN.items()}
+        | cars.PARAMETERS,
+    ),
+}
 
 
 def layers(decoder):
@@ -70,43 +138,47 @@ def layers(decoder):
 
 @torch.no_grad()
 def export(model, folder, name):
-    """Write `name`.js: a classic script that hands one decoder to the explorer page, `AuxVAE.decoders[name]`.
+    """Write `name`.js: a classic script that hands one decoder to its explorer page, `AuxVAE.decoders[name]`.
 
-    It holds float32 weights in base64, the scalings of pixels and factors, the factors' ranges, and the codes of
-    `STARTS`, noiseless, so that each model can start from the same galaxy. In float16 the Aux-VAE's pictures would be
-    off by up to 2e-3 of full scale, since the inverse of asinh turns an error of a pixel into a relative one.
+    It holds float32 weights in base64, the scalings of pixels and factors, the factors' ranges, and the codes of the
+    page's starts, noiseless, so that each model can start from the same picture. In float16 the Aux-VAE's galaxies
+    would be off by up to 2e-3 of full scale, since the inverse of asinh turns an error of a pixel into a relative one.
 
     Arguments:
-        model: `AuxVAE` of the book's galaxies, with any of their factors or none.
+        model: `AuxVAE` of the page's pictures, with any of their columns or none.
         folder: Where to write.
-        name: Name of the file and of the decoder.
+        name: Name of the file and of the decoder; its first word, up to a hyphen, is one of `PAGES`.
 
     Returns:
         Path of the file. The same model gives the same bytes.
 
     Raises:
-        ValueError: if the model's images are no such galaxies, or its decoder has layers that the script lacks.
+        ValueError: if there is no such page, it shows other pictures, or the decoder has layers that the script lacks.
     """
-    shape = (1, galaxies.SIZE, galaxies.SIZE)
-    if model.image_shape != shape or not set(model.factors) <= set(galaxies.NAMES):
-        raise ValueError(f"the explorer shows galaxies, images of shape {shape}; got {model.image_shape}")
-    codes = _codes(model, galaxies.sample(*SAMPLE))
-    starts = _codes(model, list(STARTS.values()))
+    kind = name.split("-")[0]
+    if kind not in PAGES:
+        raise ValueError(f"no page {kind!r}; a decoder's name begins with {', '.join(PAGES)}")
+    page = PAGES[kind]
+    if model.image_shape != page.shape or not set(model.factors) <= set(page.columns):
+        raise ValueError(f"the explorer shows {kind}, images of shape {page.shape}; got {model.image_shape}")
+    codes, starts = (_codes(model, page.draw(rows)) for rows in (page.sample(), list(page.starts.values())))
+    low, high = (codes.quantile(share, dim=0) for share in MIDDLE)
     config = model.provenance.get("config", {})
     content = {
         "image_shape": model.image_shape,
         "latent_dim": model.latent_dim,
+        "likelihood": model.likelihood,
         "image_scaling": _scaling(model.image_scaling),
         "factor_scaling": _scaling(model.factor_scaling),
         "factors": [
-            {"name": name, "low": low, "high": high, "unit": unit}
-            for name, (low, high, unit) in ((name, galaxies.FACTORS[name]) for name in model.factors)
+            dict(zip(("name", "low", "high", "unit"), (name, *page.columns[name]), strict=True))
+            for name in model.factors
         ],
-        "low": codes.quantile(0.02, dim=0).floor().tolist(),
-        "high": codes.quantile(0.98, dim=0).ceil().tolist(),
+        "low": low.floor().tolist(),
+        "high": high.ceil().tolist(),
         "starts": [
             {"name": key, "factors": values, "latents": [round(z, 3) for z in row]}
-            for (key, values), row in zip(STARTS.items(), starts.tolist(), strict=True)
+            for (key, values), row in zip(page.starts.items(), starts.tolist(), strict=True)
         ],
         "seed": config.get("seed"),
         "layers": [
@@ -175,11 +247,11 @@ class _Latents(nn.Module):
         return self.model.pixels(self.model.decoder(latents[:, :, None, None]))
 
 
-def _codes(model, factors):
-    """Posterior means of noiseless galaxies, (n, d), in float64 so that every machine rounds them alike."""
+def _codes(model, images):
+    """Posterior means of noiseless pictures, (n, d), in float64 so that every machine rounds them alike."""
     model = copy.deepcopy(model).double().eval()
-    images = galaxies.render(factors, dtype=torch.float64)
-    return model.encoder(model.image_scaling(images)).chunk(2, dim=1)[0]
+    parts = torch.as_tensor(images).double().split(256)
+    return torch.cat([model.encoder(model.image_scaling(part)).chunk(2, dim=1)[0] for part in parts])
 
 
 def _scaling(scaling):
@@ -220,7 +292,7 @@ def _quiet():
 
 
 def main(folder):
-    """Write every decoder of the page, twice."""
+    """Write every decoder of the pages, twice."""
     for name in NAMES:
         model = pretrained.load(name)
         for path in (export(model, folder, name), to_onnx(model, Path(folder, f"{name}.onnx"))):

@@ -7,13 +7,14 @@ import hashlib
 import json
 import os
 import tempfile
+from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
 
 import numpy as np
 import torch
 
-__all__ = ["checksum", "read", "write", "write_text"]
+__all__ = ["checksum", "read", "replacing", "write", "write_text"]
 
 
 def write(path, tensors, header):
@@ -85,12 +86,23 @@ def _own(tensors):
 
 
 def _replace(path, content):
+    with replacing(path) as file:
+        file.write(content)
+
+
+@contextmanager
+def replacing(path):
+    """A binary file to fill in a `with` block; it takes its final name when the block ends well, or never.
+
+    Raises:
+        OSError: if it cannot be written, naming the file; what was there before stays.
+    """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(content)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         os.chmod(temporary, 0o644)  # mkstemp's own mode keeps other users out

@@ -32,6 +32,7 @@ ARROWS = {  # module: the siblings that it may import
     "ledger": {"results"},
     "sweep": {"files"},
     "teaching": LEAF,
+    "official": {"simulators"},
     "datasets": {"simulators", "scalings", "files"},
     "models": {"priors", "scalings", "files"},
     "checkpoints": {"files"},

@@ -86,6 +86,59 @@ def test_elevation_shows_more_of_the_roof():
     assert (np.diff(heights) > 3).all()
 
 
+def test_projection_by_hand():
+    """Forward, left and up, seen from the front, from the right side, and from above at 30 degrees."""
+    axes = np.array([[1.0, 0, cars.MIDDLE], [0, 1, cars.MIDDLE], [0, 0, cars.MIDDLE + 1]])[..., None]
+    elevation, azimuth = np.radians([0, 0, 30]), np.radians([0, 90, 0])
+    right, up, near = cars.project(axes, elevation, azimuth)
+    half, root = 0.5, math.sqrt(0.75)
+    assert np.allclose(right, [[0, 1, 0], [1, 0, 1], [0, 0, 0]])
+    assert np.allclose(up, [[0, 0, -half], [0, 0, 0], [1, 1, root]])
+    middle = cars.MIDDLE * half  # z shows in the distance, too, at 30 degrees
+    assert np.allclose(near - [0, 0, middle], [[1, 0, root], [0, -1, 0], [0, 0, half]])
+
+
+def square(x, y, half, z=cars.MIDDLE):
+    """Upright and across the car, seen whole from the front; centre (x, y, z)."""
+    return [(x, y + a * half, z + b * half) for a, b in ((-1, -1), (1, -1), (1, 1), (-1, 1))]
+
+
+def test_the_nearer_face_hides_the_other_whatever_their_order_and_winding():
+    near, far = square(1, 0.5, 1), square(-1, -0.5, 1)  # each 2 m wide, half a metre off the middle to either side
+    inside = np.abs(cars.GRID) < 1
+    both = [inside[:, None] & (np.abs(cars.GRID - middle) < 1) for middle in (0.5, -0.5)]
+    expected = np.select(both, [0, 1], 2)
+    for corners, order in (((near, far), [0, 1, 2]), ((far, near), [1, 0, 2]), ((near[::-1], far), [0, 1, 2])):
+        owners, _ = cars.rasterise(np.concatenate(corners)[..., None], np.array([0, 4]), np.zeros(1), np.zeros(1))
+        assert np.array_equal(owners[0], np.take(order, expected))
+
+
+def test_faces_turned_away_are_hidden_if_they_have_a_hidden_side():
+    corners, hidden = np.array(square(0, 0, 1))[..., None], np.array([-1.0, 0, 0]).reshape(1, 3, 1)
+    for behind, shown in ((hidden, True), (-hidden, False), (None, True)):
+        (owner,), _ = cars.rasterise(corners, np.array([0]), np.zeros(1), np.zeros(1), behind)
+        assert (owner == 0).any() == shown
+
+
+@pytest.mark.parametrize("elevation", cars.ELEVATIONS)
+def test_light_comes_from_above_the_camera(elevation):
+    """A roof and a front by hand: half of the light is everywhere, half goes with the cosine to (0, 0.8, 0.6)."""
+    roof = [(1, 1, 1), (-1, 1, 1), (-1, -1, 1), (1, -1, 1)]
+    e = math.radians(elevation)
+    corners = np.array([*roof, *square(1, 0, 1)])[..., None]
+    _, light = cars.rasterise(corners, np.array([0, 4]), np.array([e]), np.zeros(1))
+    cosines = 0.8 * math.cos(e) + 0.6 * math.sin(e), 0.6 * math.cos(e) - 0.8 * math.sin(e)
+    assert light[:, 0] == pytest.approx([0.5 + 0.5 * max(0, c) for c in cosines])
+
+
+def test_a_pixel_is_the_mean_of_its_nine_samples():
+    index = np.zeros((192, 192), dtype=int)
+    index[:2, :3] = 1  # two thirds of the pixel at the bottom left
+    image = cars.picture(np.array([[0, 0, 1.0], [1, 0.6, 0]]), index)
+    assert image[:, -1, 0].tolist() == [170, 102, 85]
+    assert (image.sum((1, 2)) == [170, 102, 85 + 255 * 4095]).all()
+
+
 def test_a_car_lies_within_the_frame_from_every_side():
     low, high, _ = zip(*cars.PARAMETERS.values(), strict=True)
     for extreme in (low, high):

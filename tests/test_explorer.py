@@ -16,11 +16,12 @@ from torch import nn
 from auxvae_lite import explorer, pretrained
 from auxvae_lite.models import AuxVAE
 from auxvae_lite.scalings import Scaling
-from auxvae_lite.simulators import galaxies
+from auxvae_lite.simulators import cars, dsprites, galaxies
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "book/_static/explorer"
 TEXT = (ROOT / "book/explorer.md").read_text()
+GALAXIES = [name for name in explorer.NAMES if name.startswith("galaxies")]
 browser = test_browser.browser  # its fixture, with its skip
 
 
@@ -124,7 +125,7 @@ def test_the_committed_onnx_is_torch(name):
     model, latents = pretrained.load(name), reachable(name).astype(np.float32)
     path = FOLDER / f"{name}.onnx"
     (images,) = onnxruntime.InferenceSession(path).run(["images"], {"latents": latents})
-    assert images.shape == (200, 1, 33, 33)
+    assert images.shape == (200, *model.image_shape)
     assert worst(images, model.decode(latents)) <= 1e-4
     facts = {entry.key: json.loads(entry.value) for entry in onnx.load(path).metadata_props}
     assert facts["factors"] == list(model.factors)
@@ -163,14 +164,16 @@ def test_what_the_script_cannot_draw_is_refused(tmp_path):
     with pytest.raises(ValueError, match=r"cannot draw SiLU\(\) after nothing before it"):
         explorer.layers(nn.Sequential(nn.SiLU()))
     with pytest.raises(ValueError, match=r"shows galaxies, images of shape \(1, 33, 33\); got \(1, 32, 32\)"):
-        explorer.export(AuxVAE((1, 32, 32)), tmp_path, "other")
+        explorer.export(AuxVAE((1, 32, 32)), tmp_path, "galaxies-other")
+    with pytest.raises(ValueError, match="no page 'other'; a decoder's name begins with galaxies, dsprites, cars"):
+        explorer.export(AuxVAE((1, 33, 33)), tmp_path, "other")
     assert not list(tmp_path.iterdir())
 
 
 # ---------------------------------------------------------------- what the page computes
 
 
-@pytest.mark.parametrize("name", explorer.NAMES)
+@pytest.mark.parametrize("name", GALAXIES)
 def test_the_pages_pictures_are_torchs(page, name):
     latents = reachable(name)
     images = page.evaluate("([name, rows]) => rows.map(z => [...AuxVAE.decode(name, z)])", [name, latents.tolist()])
@@ -181,9 +184,9 @@ def test_the_pages_pictures_are_torchs(page, name):
 
 def test_so_are_another_models(page, tmp_path):
     model = untrained(factors=("radius", "g1"))
-    page.add_script_tag(path=explorer.export(model, tmp_path, "other"))
+    page.add_script_tag(path=explorer.export(model, tmp_path, "galaxies-other"))
     latents = np.random.default_rng(0).normal(size=(20, 6))
-    images = page.evaluate("rows => rows.map(z => [...AuxVAE.decode('other', z)])", latents.tolist())
+    images = page.evaluate("rows => rows.map(z => [...AuxVAE.decode('galaxies-other', z)])", latents.tolist())
     assert worst(images, model.decode(latents)) <= 1e-4
 
 
@@ -272,7 +275,7 @@ def test_both_decoders_start_from_the_same_galaxy(fresh):
     assert pixels(page, "#ax-true") != truth
 
 
-@pytest.mark.parametrize("name", explorer.NAMES)
+@pytest.mark.parametrize("name", GALAXIES)
 @pytest.mark.parametrize("start", range(len(explorer.STARTS)))
 def test_each_start_is_drawn_well(page, name, start):
     page.evaluate("([name, start]) => AuxVAE.explorer.load(name, start)", [name, start])
@@ -371,4 +374,151 @@ def test_without_a_script_the_page_says_so(browser, html):
     page.route(re.compile("^https?:"), lambda route: route.abort())
     page.goto((html / "book/explorer.html").as_uri())
     assert "They need JavaScript" in page.inner_text("#explorer")
+    context.close()
+
+
+# ---------------------------------------------------------------- sprites and cars
+
+
+@pytest.fixture(scope="module", params=["dsprites", "cars"])
+def shapes(request, browser, html):
+    """A page of the other two sets, from the disk and without a network, and its kind. It logs no error of ours."""
+    context = browser.new_context(viewport=test_browser.SIZES["desktop"], offline=True)
+    page, errors = context.new_page(), []
+    page.route(re.compile("^https?:"), lambda route: route.abort())
+    page.on("pageerror", lambda error: test_browser.KNOWN not in str(error) and errors.append(str(error)))
+    page.goto((html / f"book/explorer_{request.param}.html").as_uri(), wait_until="load")
+    page.wait_for_function("window.AuxVAE && AuxVAE.shapes")
+    yield page, request.param
+    assert not errors
+    context.close()
+
+
+@pytest.fixture
+def anew(shapes):
+    page, kind = shapes
+    page.evaluate(f"AuxVAE.shapes.load('{kind}-auxvae', 0)")
+    settle(page)
+    return page, kind
+
+
+def big(page):
+    """The decoded picture's pixels, as the page paints them."""
+    return page.evaluate("[...document.querySelector('#ax-decoded').getContext('2d').getImageData(0, 0, 64, 64).data]")
+
+
+@pytest.mark.parametrize("method", ["auxvae", "betavae"])
+def test_pictures_of_sprites_and_cars_are_torchs(shapes, method):
+    page, kind = shapes
+    name = f"{kind}-{method}"
+    latents = reachable(name, 50)
+    images = page.evaluate("([name, rows]) => rows.map(z => [...AuxVAE.decode(name, z)])", [name, latents.tolist()])
+    truth = pretrained.load(name).decode(latents)
+    images = np.array(images).reshape(50, 64, 64, -1).transpose(0, 3, 1, 2)
+    assert np.abs(images - truth.numpy()).max() <= 1e-3 * float(truth.max())
+
+
+def test_the_pages_sprites_are_the_packages(shapes):
+    page, kind = shapes
+    factors = dsprites.simulate(200, seed=8).factors
+    images = page.evaluate("rows => rows.map(u => [...AuxVAE.sprite(u)])", factors.tolist())
+    assert np.array_equal(np.reshape(images, (200, 1, 64, 64)), dsprites.render(factors))
+
+
+def test_factors_of_sprites_and_cars_move_their_latents(anew):
+    page, kind = anew
+    model, latents = pretrained.load(f"{kind}-auxvae"), page.evaluate("AuxVAE.shapes.state.latents")
+    start = np.array(list(explorer.PAGES[kind].starts.values())[0])
+    told = dict(zip(("shape", "scale", "orientation", "posX", "posY") if kind == "dsprites" else
+                    ("elevation", "azimuth", *cars.PARAMETERS), start, strict=True))  # fmt: skip
+    if kind == "dsprites":
+        codes = dsprites.orientation_codes([start])[0]
+        told |= {"orientation_cos": codes[0], "orientation_sin": codes[1]}
+    else:
+        turn = np.radians(told["azimuth"])
+        told |= {"azimuth_cos": np.cos(turn), "azimuth_sin": np.sin(turn)}
+    u = torch.tensor([[told[name] for name in model.factors]])
+    assert latents[: len(model.factors)] == pytest.approx(model.factor_scaling(u)[0].tolist(), abs=1e-6)
+    slider = "orientation" if kind == "dsprites" else "azimuth"
+    before = big(page)
+    page.focus(f"#ax-slider-{slider}")
+    for _ in range(10):
+        page.keyboard.press("ArrowRight")
+    settle(page)
+    assert big(page) != before
+    moved = np.flatnonzero(~np.isclose(latents, page.evaluate("AuxVAE.shapes.state.latents")))
+    assert [model.factors[j] for j in moved] == [f"{slider}_cos", f"{slider}_sin"]
+    page.click("#ax-reset")
+    settle(page)
+    assert big(page) == before
+
+
+def test_a_square_comes_back_after_a_quarter_and_a_car_after_a_turn(anew):
+    page, kind = anew
+    slider, turns = ("orientation", (0, 90, 45)) if kind == "dsprites" else ("azimuth", (0, 360, 180))
+    pictures = []
+    for turn in turns:
+        page.evaluate(
+            "([id, value]) => { const s = document.querySelector(id); s.value = value; "
+            "s.dispatchEvent(new Event('input')); AuxVAE.shapes.draw(); }",
+            [f"#ax-slider-{slider}", turn],
+        )
+        pictures.append(np.array(big(page)))
+    assert np.abs(pictures[0] - pictures[1]).max() <= 1
+    assert np.abs(pictures[0] - pictures[2]).max() > 100
+
+
+def test_the_picture_can_be_dragged(anew):
+    page, kind = anew
+    before = page.evaluate("({...AuxVAE.shapes.state.factors})")
+    box = page.locator("#ax-decoded").bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + box["width"] / 8, y)
+    page.mouse.up()
+    settle(page)
+    after = page.evaluate("({...AuxVAE.shapes.state.factors})")
+    if kind == "dsprites":
+        assert after["posX"] - before["posX"] == pytest.approx(0.25, abs=0.02)
+    else:
+        assert after["azimuth"] - before["azimuth"] == pytest.approx(25, abs=2)
+    page.mouse.move(x, y)
+    settle(page)
+    assert page.evaluate("({...AuxVAE.shapes.state.factors})") == after
+
+
+def test_a_shape_or_a_start_is_chosen_and_the_beta_vae_has_no_names(anew):
+    page, kind = anew
+    before = big(page)
+    page.locator("#ax-start-0").focus()
+    page.keyboard.press("ArrowRight")
+    settle(page)
+    assert big(page) != before
+    name = list(explorer.PAGES[kind].starts)[1]
+    if kind == "dsprites":
+        assert name in page.inner_text("#ax-status")
+    page.locator(f"#ax-decoder-{kind}-auxvae").focus()
+    page.keyboard.press("ArrowRight")
+    settle(page)
+    assert page.locator(".ax-slider label").all_inner_texts() == [f"z[{j}]" for j in range(10)]
+    assert page.inner_text("#ax-status") == f"β-VAE: started from: {name}."
+
+
+def test_everything_of_sprites_and_cars_has_a_name(anew):
+    page, _ = anew
+    for control in page.locator("#shapes :is(input)").all():
+        assert page.locator(f"label[for={control.get_attribute('id')}]").inner_text()
+    for picture in page.locator("#shapes canvas").all():
+        assert picture.get_attribute("role") == "img" and len(picture.get_attribute("aria-label")) >= 20
+    assert page.locator("#ax-status").get_attribute("aria-live") == "polite"
+
+
+@pytest.mark.parametrize("kind", ["dsprites", "cars"])
+def test_without_a_script_the_other_pages_say_so(browser, html, kind):
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.route(re.compile("^https?:"), lambda route: route.abort())
+    page.goto((html / f"book/explorer_{kind}.html").as_uri())
+    assert "They need JavaScript" in page.inner_text("#shapes")
     context.close()

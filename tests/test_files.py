@@ -69,3 +69,16 @@ def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path, monkeypatch):
 def test_write_text(tmp_path):
     files.write_text(tmp_path / "t.json", "µ")
     assert (tmp_path / "t.json").read_text(encoding="utf-8") == "µ"
+
+
+def test_a_file_that_is_being_replaced_lands_whole_or_not_at_all(tmp_path):
+    path = tmp_path / "deep" / "file"
+    with files.replacing(path) as file:
+        file.write(b"first ")
+        file.write(b"whole")
+        assert not path.exists()
+    with pytest.raises(KeyError), files.replacing(path) as file:
+        file.write(b"second")
+        raise KeyError
+    assert path.read_bytes() == b"first whole"
+    assert os.listdir(path.parent) == ["file"]

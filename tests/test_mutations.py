@@ -10,6 +10,7 @@ import pytest
 HERE = Path(__file__).parent
 ALL = list(mutations.mutations())
 FORMULAS = [
+    "simulators.cars",
     "simulators.galaxies",
     "scalings",
     "priors",
@@ -17,6 +18,7 @@ FORMULAS = [
     "regularizers",
     "metrics",
     "sensitivity",
+    "official",
     "ledger",
 ]
 

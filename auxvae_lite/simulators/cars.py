@@ -19,7 +19,22 @@ import numpy as np
 
 from .simulation import Simulation, places
 
-__all__ = ["AZIMUTHS", "ELEVATIONS", "NAMES", "PARAMETERS", "SIZE", "UNITS", "Cars", "identities", "render", "simulate"]
+__all__ = [
+    "AZIMUTHS",
+    "ELEVATIONS",
+    "GRID",
+    "NAMES",
+    "PARAMETERS",
+    "SIZE",
+    "UNITS",
+    "Cars",
+    "identities",
+    "picture",
+    "project",
+    "rasterise",
+    "render",
+    "simulate",
+]
 
 SIZE = 64  # pixels on a side
 ELEVATIONS = (8.0, 18.0, 28.0, 38.0)  # degrees above the ground: all four show side and roof
@@ -37,6 +52,7 @@ WIDTH, BOTTOM, BELT = 1.75, 0.28, 0.88  # metres: the body's width, underside, a
 WHEEL, TYRE = 0.33, 0.22  # radius and width, metres
 SCALE = 11.3  # pixels per metre
 SAMPLES = 3  # on a pixel's side
+GRID = (np.arange(SIZE * SAMPLES) + 0.5 - SIZE * SAMPLES / 2) / (SCALE * SAMPLES)  # places of the samples, metres
 MIDDLE = 0.62  # height that comes to the middle of the picture, metres
 BACKGROUND = 0.96  # grey
 SHADOW, GLASS, RUBBER, STEEL = (0.80,) * 3, (0.16, 0.20, 0.25), (0.10, 0.10, 0.10), (0.62, 0.62, 0.64)
@@ -191,58 +207,100 @@ def _between(a, b, t):
     return tuple(p + t * (q - p) for p, q in zip(a, b, strict=True))
 
 
-def _draw(faces, elevation, azimuth):
-    """Pictures of n cars, shape (n, 3, 64, 64)."""
+def project(points, elevation, azimuth):
+    """Where points in a car's axes lie as the camera sees them.
+
+    Arguments:
+        points: x forward, y left, z up, in metres, shape (m, 3, n) or, for the same points in n pictures, (m, 3, 1).
+        elevation, azimuth: Radians, shape (n,).
+
+    Returns:
+        right, up (from the picture's middle) and near (towards the camera), in metres, shape (3, m, n).
+    """
     sin_a, cos_a, sin_e, cos_e = np.sin(azimuth), np.cos(azimuth), np.sin(elevation), np.cos(elevation)
+    x, y, z = points.transpose(1, 0, 2)
+    near = x * cos_a - y * sin_a
+    return np.stack([x * sin_a + y * cos_a, (z - MIDDLE) * cos_e - near * sin_e, z * sin_e + near * cos_e])
 
-    def seen(points):  # right, up and towards the camera, (m, n) each
-        x, y, z = points.transpose(1, 0, 2)
-        near = x * cos_a - y * sin_a
-        return np.stack([x * sin_a + y * cos_a, (z - MIDDLE) * cos_e - near * sin_e, z * sin_e + near * cos_e])
 
-    p, first = seen(faces.corners), faces.starts
+def rasterise(corners, starts, elevation, azimuth, behind=None):
+    """Which face is nearest at each sample of n pictures, and the light on each face.
+
+    Arguments:
+        corners: The flat convex faces' corners in order, metres, shape (M, 3, n) or (M, 3, 1), as in `project`.
+        starts: Where each face's corners begin, shape (F,).
+        elevation, azimuth: Radians, shape (n,).
+        behind: A point on the hidden side of each face, shape (F, 3, n); without it, faces are seen from both sides.
+
+    Returns:
+        Faces by number, F for none, n arrays of shape (192, 192), three samples to a pixel's side, rows upwards, sample
+        i at `GRID[i]` metres; and light from 0.5 to 1, shape (F, n).
+    """
+    p = project(corners, elevation, azimuth)
     after = np.arange(1, p.shape[1] + 1)  # the next corner of the same face
-    after[np.append(first[1:], p.shape[1]) - 1] = first
+    after[np.append(starts[1:], p.shape[1]) - 1] = starts
     q = p[:, after]
     cross = [(p[i] - q[i]) * (p[j] + q[j]) for i, j in ((1, 2), (2, 0), (0, 1))]
-    normal = np.stack([np.add.reduceat(c, first) for c in cross])  # Newell's, (3, F, n)
-    outwards = np.where((normal * (p[:, first] - seen(faces.behind))).sum(0) < 0, -1, 1)
+    normal = np.stack([np.add.reduceat(c, starts) for c in cross])  # Newell's, (3, F, n)
+    if behind is None:
+        outwards = np.where(normal[2] < 0, -1, 1)
+    else:
+        outwards = np.where((normal * (p[:, starts] - project(behind, elevation, azimuth))).sum(0) < 0, -1, 1)
     normal *= outwards / np.sqrt((normal**2).sum(0))
     light = 0.5 + 0.5 * np.maximum(0, 0.8 * normal[1] + 0.6 * normal[2])  # from above the camera
-    colour = (faces.colours * np.where(faces.shaded[:, None], light, 1)[:, None]).clip(0, 1)
-    dx, dy = (q - p)[:2] * np.repeat(outwards, np.diff(np.append(first, p.shape[1])), axis=0)
+    dx, dy = (q - p)[:2] * np.repeat(outwards, np.diff(np.append(starts, p.shape[1])), axis=0)
     edges = np.stack([dy, dx, dy * p[0] - dx * p[1]])  # a corner's edge has a point inside where dx y - dy x + c >= 0
     flat = np.where(np.abs(normal[2]) > 1e-9, normal[2], np.inf)
     slope = -normal[:2] / flat  # towards the camera = height + slope . (right, up)
-    height = p[2, first] - (slope * p[:2, first]).sum(0)
-    low, high = (f.reduceat(p[:2], first, axis=1) for f in (np.minimum, np.maximum))
-    return np.stack([
-        _fill(edges[..., i], first, (normal[2, :, i] > 1e-9), np.stack([height[:, i], *slope[..., i]], axis=1),
-              low[..., i], high[..., i], colour[..., i])
+    height = p[2, starts] - (slope * p[:2, starts]).sum(0)
+    low, high = (f.reduceat(p[:2], starts, axis=1) for f in (np.minimum, np.maximum))
+    owners = [
+        _fill(edges[..., i], starts, (normal[2, :, i] > 1e-9), np.stack([height[:, i], *slope[..., i]], axis=1),
+              low[..., i], high[..., i])
         for i in range(len(azimuth))
-    ])  # fmt: skip
+    ]  # fmt: skip
+    return owners, light
 
 
-def _fill(edges, first, visible, planes, low, high, colours):
-    """One picture (3, 64, 64): the nearest face at each sample, and means over a pixel's samples."""
-    side = SIZE * SAMPLES
-    grid = (np.arange(side) + 0.5 - side / 2) / (SCALE * SAMPLES)  # metres
-    depth, owner = np.full((side, side), -np.inf), np.full((side, side), len(colours))
-    begin, end = (np.searchsorted(grid, a).tolist() for a in (low, high))
-    last = [*first[1:], edges.shape[1]]
+def _fill(edges, starts, visible, planes, low, high):
+    """The nearest face at each sample of one picture, shape (192, 192)."""
+    shape, none = (len(GRID), len(GRID)), len(starts)
+    depth, owner = np.full(shape, -np.inf), np.full(shape, none)
+    begin, end = (np.searchsorted(GRID, a).tolist() for a in (low, high))
+    last = [*starts[1:], edges.shape[1]]
     for face in np.flatnonzero(visible):
         columns, rows = (slice(begin[axis][face], end[axis][face]) for axis in (0, 1))
-        x, y = grid[columns], grid[rows]
+        x, y = GRID[columns], GRID[rows]
         nearer, slope_x, slope_y = planes[face]
         plane = np.add.outer(nearer + slope_y * y, slope_x * x)
         inside = plane > depth[rows, columns]
-        for dy, dx, c in edges[:, first[face] : last[face]].T:
+        for dy, dx, c in edges[:, starts[face] : last[face]].T:
             inside &= np.greater_equal.outer(dx * y + c, dy * x)
         np.copyto(depth[rows, columns], plane, where=inside)
         owner[rows, columns][inside] = face
-    palette = np.append(colours, np.full((1, 3), BACKGROUND), axis=0)
-    means = sum(palette[owner[i::SAMPLES, j::SAMPLES]] for i in range(SAMPLES) for j in range(SAMPLES)) / SAMPLES**2
-    return np.rint(255 * means[::-1]).astype(np.uint8).transpose(2, 0, 1)  # rows go down
+    return owner
+
+
+def picture(palette, index):
+    """Means over a pixel's samples, each of which has one of the colours of a palette.
+
+    Arguments:
+        palette: Red, green and blue from 0 to 1, shape (m, 3).
+        index: Which of them, shape (192, 192), rows upwards.
+
+    Returns:
+        uint8 array of shape (3, 64, 64), rows downwards.
+    """
+    means = sum(palette[index[i::SAMPLES, j::SAMPLES]] for i in range(SAMPLES) for j in range(SAMPLES)) / SAMPLES**2
+    return np.rint(255 * means[::-1]).astype(np.uint8).transpose(2, 0, 1)
+
+
+def _draw(faces, elevation, azimuth):
+    """Pictures of n cars, shape (n, 3, 64, 64)."""
+    owners, light = rasterise(faces.corners, faces.starts, elevation, azimuth, faces.behind)
+    colours = (faces.colours * np.where(faces.shaded[:, None], light, 1)[:, None]).clip(0, 1)
+    palettes = np.append(colours, np.full((1, 3, len(owners)), BACKGROUND), axis=0)
+    return np.stack([picture(palettes[..., i], owner) for i, owner in enumerate(owners)])
 
 
 def _check(parameters, elevation, azimuth):

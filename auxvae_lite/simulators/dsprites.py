@@ -177,7 +177,10 @@ class Sprites:
         return np.stack(np.unravel_index(places(index, len(self)), COUNTS), axis=1)
 
     def factors(self, index):
-        """Factors in their units, float64, shape (n, 5); the official `latents_values` without the colour."""
+        """Factors in their units, float64, shape (n, 5).
+
+        They are the official `latents_values` without the colour, with shapes numbered from 0 instead of 1.
+        """
         columns = zip(FACTORS.values(), self.classes(index).T, strict=True)
         return np.stack([values[column] for (values, _), column in columns], axis=1)
 
