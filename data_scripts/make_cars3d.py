@@ -1,7 +1,7 @@
 """Make Cars3D-lite in a file, or, for whoever wants real shapes, pictures of TORCS's cars on the same grid.
 
-python data_scripts/make_cars3d.py                    # data/cars3d-lite.safetensors: 17,568 pictures, 40 seconds, 865 MB
-python data_scripts/make_cars3d.py --n 2000           # that many of them, at random; all take 3 GB of memory
+python data_scripts/make_cars3d.py                   # data/cars3d-lite.safetensors: 17,568 pictures, 40 seconds, 865 MB
+python data_scripts/make_cars3d.py --n 2000          # that many of them, at random; all take 3 GB of memory
 python data_scripts/make_cars3d.py --engine torcs --models FOLDER     # 17 cars, 1,632 pictures, 2 minutes, 80 MB
 
 FOLDER is where Debian's package is unpacked (333 MB, and 526 MB unpacked; Debian or Ubuntu, no root needed):
