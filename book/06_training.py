@@ -148,7 +148,11 @@ for name, rho in ceiling.items():
 # L = \frac{R + \beta\,\mathrm{KL}}{P} + \lambda_1\,(\text{explicitness} + \text{intra}) + \lambda_2\,\text{inter}. \tag{6.4}
 # $$
 #
-# Here is that place, as the package has it:
+# Here is (6.2) as the package has it, with a second likelihood, for pixels that are 0 or 1 ([chapter 11](11_dsprites.ipynb));
+# and that place:
+
+# %%
+show_source(training.reconstruction)
 
 # %%
 show_source(training.terms)

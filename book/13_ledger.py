@@ -384,8 +384,8 @@ check("on its own rows at least, times as often", min(same / other, 5), 5, tol=1
 #
 # ## What this does not tell you
 #
-# - *What is not in it.* Claims on dSprites and Cars3D, noisy or correlated factors, and the paper's open questions have
-#   no row yet.
+# - *What is not in it.* Noisy or correlated factors, and the paper's open questions, have no row yet. The row on Cars3D
+#   comes from cars of our own, Cars3D-lite ([chapter 12](12_cars3d.ipynb)).
 # - *Whether the authors' runs were right.* Ours is another implementation, with other widths, scalings and epochs. A row
 #   that is *not reproduced* says that we did not get there, and the reason says how far we looked.
 # - *Anything about many rows at once.* Each interval errs five times in a hundred, and there are dozens. Expect a

@@ -12,8 +12,9 @@ Each run is kept in `build/evidence` as soon as it ends, and an experiment's fil
 either holds already, under the same settings, are not run again: a second start does what the first left. After a
 change of the code, remove `build/evidence` and the files that should follow it.
 
-Everything takes about five hours on two cores: headline 3 minutes, threads 3, recipe 10, prior 10, baselines 40,
-factorial 30, coverage 12, grid and grid-scale 30 each, extremes 30, differences 30, authors 90.
+Everything takes about nine hours on two cores: of the galaxies headline 3 minutes, threads 3, recipe 10, prior 10,
+baselines 40, factorial 30, coverage 12, grid and grid-scale 30 each, extremes 30, differences 30, authors 90; and, as
+shorter runs suggest, dsprites 110, dsprites-hearts 15, cars 100, cars-few 10. A GPU does the last four in ten minutes.
 """
 
 import argparse

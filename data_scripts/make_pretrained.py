@@ -1,6 +1,6 @@
 """Train the models that the package carries, one seed each, and write them with their scores.
 
-    python data_scripts/make_pretrained.py                     # all of them, a minute or two each
+    python data_scripts/make_pretrained.py                     # all of them, one to six minutes each
     python data_scripts/make_pretrained.py galaxies-betavae --out build
 
 Chapters and the explorer load them. One seed each: a page that quotes a number of theirs says so.
