@@ -608,8 +608,8 @@ def _c1(base):
     pose = results.values(base, "pose", "ssim_global").mean()
     row["ours"] = f"on Cars3D-lite, cars of our own: {row['ours']}"
     row["why"] = (
-        f"Not on Cars3D itself, whose file may be gone. Eight of ten latents are guided there. Guided by the pose alone "
-        f"the SSIM is {pose:.3f}; the mean image has {mean:.3f}. Chosen on validation rows: "
+        f"Not on Cars3D itself, whose file may be gone. Eight of ten latents are guided there. Guided by the pose "
+        f"alone the SSIM is {pose:.3f}; the mean image has {mean:.3f}. Chosen on validation rows: "
         f"{results.chosen(base, METHODS['beta-VAE'])}."
     )
     return row

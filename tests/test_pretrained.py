@@ -36,5 +36,5 @@ def test_the_package_carries_both():
 
 
 def test_an_unknown_name_is_refused():
-    with pytest.raises(ValueError, match="no pretrained model 'galaxy'; the package carries galaxies-auxvae"):
+    with pytest.raises(ValueError, match="no pretrained model 'galaxy'; the package carries cars-auxvae, cars-betavae"):
         pretrained.load("galaxy")
