@@ -211,16 +211,20 @@ def project(points, elevation, azimuth):
     """Where points in a car's axes lie as the camera sees them.
 
     Arguments:
-        points: x forward, y left, z up, in metres, shape (m, 3, n) or, for the same points in n pictures, (m, 3, 1).
+        points: x forward, y left, z up, in metres, shape (m, 3, n) or, for the same
+            points in n pictures, (m, 3, 1).
         elevation, azimuth: Radians, shape (n,).
 
     Returns:
-        right, up (from the picture's middle) and near (towards the camera), in metres, shape (3, m, n).
+        right, up (from the picture's middle) and near (towards the camera), in metres,
+        shape (3, m, n).
     """
-    sin_a, cos_a, sin_e, cos_e = np.sin(azimuth), np.cos(azimuth), np.sin(elevation), np.cos(elevation)
+    sin_a, cos_a = np.sin(azimuth), np.cos(azimuth)
+    sin_e, cos_e = np.sin(elevation), np.cos(elevation)
     x, y, z = points.transpose(1, 0, 2)
     near = x * cos_a - y * sin_a
-    return np.stack([x * sin_a + y * cos_a, (z - MIDDLE) * cos_e - near * sin_e, z * sin_e + near * cos_e])
+    up = (z - MIDDLE) * cos_e - near * sin_e
+    return np.stack([x * sin_a + y * cos_a, up, z * sin_e + near * cos_e])
 
 
 def rasterise(corners, starts, elevation, azimuth, behind=None):
