@@ -12,7 +12,7 @@
 # [![Open this chapter in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/YOUR_GITHUB_OWNER/auxvae-lite/blob/main/book/12_cars3d.ipynb)
 # [![Launch this chapter on Binder](https://mybinder.org/badge_logo.svg)](https://mybinder.org/v2/gh/YOUR_GITHUB_OWNER/auxvae-lite/main?urlpath=lab/tree/book/12_cars3d.ipynb)
 #
-# [Module `simulators.cars`](api.md#cars) · Section 4 of [arXiv 2507.00298](https://arxiv.org/abs/2507.00298)
+# [Module `simulators.cars`](api.md#cars3d-lite) · Section 4 of [arXiv 2507.00298](https://arxiv.org/abs/2507.00298)
 #
 # **What is shown here is Cars3D-lite, our own drawn cars. It is not Cars3D.** Every number of this chapter is about
 # our cars. To run the chapter's training lines on the official file, put it into `data/` and write
@@ -415,8 +415,9 @@ check("w of (12.4), degrees, at most", falls, 8.1, tol=0.2)
 #
 # *The free latents hold a second copy.* Told the angle, they know 0.78 of the cosine, where those of `all` know nothing.
 # The penalty of chapter 4 forbids them to correlate with the *angle*, its square and its cube, and a circle folded
-# the right way does not. So the model keeps the direction a second time where nobody guides it: a reader of the guided latent alone does not have that, the decoder does. We did not take that copy away and look; and `angle`
-# has three free latents where `all` has two, so the SSIM may owe something to that as well.
+# the right way does not. So the model keeps the direction a second time where nobody guides it: a reader of the
+# guided latent alone does not have that, the decoder does. We did not take that copy away and look; and `angle` has
+# three free latents where `all` has two, so the SSIM may owe something to that as well.
 #
 # ## A number, or one-hot
 #
