@@ -99,7 +99,7 @@ SETS = {
     ),
     "cars": Set(
         car_rows,
-        lambda cars, seed: car_rows(max(2, cars // 6), seed + 1000),
+        lambda number, seed: car_rows(max(2, number // 6), seed + 1000),
         {
             "all": (*POSE, *BODY),
             "pose": POSE,

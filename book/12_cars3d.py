@@ -93,7 +93,7 @@ BLUE, ORANGE, GREEN = "#0072B2", "#D55E00", "#009E73"
 #
 # Cars3D (Reed et al. 2015) has 183 cars, each from 4 elevations and 24 azimuths. Ours has the same grid, with one
 # difference that the chapter lives on: which car it is, is known as five numbers, so we can ask whether a model found
-# them. A car is some eighty flat faces. Its axes are $x$ forward, $y$ to its left, $z$ up. From far away, at azimuth
+# them. A car is some sixty flat faces. Its axes are $x$ forward, $y$ to its left, $z$ up. From far away, at azimuth
 # $a$ and elevation $e$, the camera sees a point at
 #
 # $$

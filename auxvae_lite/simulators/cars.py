@@ -1,6 +1,6 @@
 r"""Cars3D-lite: cars of our own on the grid of Cars3D, 4 elevations x 24 azimuths x N identities, 64x64 RGB.
 
-Not Cars3D: an identity is five known numbers, the shape is some eighty flat faces, and the camera is far away. A car's
+Not Cars3D: an identity is five known numbers, the shape is some sixty flat faces, and the camera is far away. A car's
 axes are x forward, y to its left, z up, in metres. With azimuth a and elevation e, a point lies in the picture at
 
 .. math:: \text{right} = x \sin a + y \cos a, \qquad
