@@ -19,6 +19,7 @@ FORMULAS = [
     "metrics",
     "sensitivity",
     "official",
+    "benchmarks",
     "ledger",
 ]
 
@@ -47,7 +48,7 @@ def test_what_should_go_red_exists(test):
 def public(module):
     """Names of the functions that a module offers, and of its classes' own methods."""
     for name in module.__all__:
-        offered = getattr(module, name)
+        offered = inspect.unwrap(getattr(module, name))
         if inspect.isfunction(offered):
             yield name
         elif inspect.isclass(offered):
