@@ -134,14 +134,27 @@ def test_what_a_file_holds_is_not_run_again(script, tmp_path, monkeypatch):
     assert results.values(changed, "four", "lds").tolist() == [5, 6, 7]
 
 
-def test_a_sample_sees_a_number_that_does_not_come_out_again(script, tmp_path, monkeypatch, capsys):
-    run = results.load("galaxies-factorial")["runs"][0]
-    again = copy.deepcopy(run) | {"n": {}, "machine": "", "code": ""}
-    assert script.repeat([("galaxies-factorial", run)], lambda tasks, folder: [again]) == 0
-    assert "all within their tolerances" in capsys.readouterr().out
-    again["scores"]["ssim_image"] -= 0.02
-    assert script.repeat([("galaxies-factorial", run)], lambda tasks, folder: [again]) == 1
-    assert f"outside: galaxies-factorial, {run['variant']}, seed 0: ssim_image" in capsys.readouterr().out
+@pytest.mark.parametrize(("moved", "wrong"), [((), 0), ((0,), 0), ((1,), 0), ((0, 1), 1)])
+def test_a_sample_complains_of_a_score_that_is_outside_with_two_seeds(script, moved, wrong, capsys):
+    stored = results.load("galaxies-factorial")["runs"]
+    variant, asked = stored[0]["variant"], []
+
+    def again(tasks, folder):
+        seeds = [task["config"]["seed"] for task in tasks]
+        asked.extend(seeds)
+        found = copy.deepcopy(
+            [run for seed in seeds for run in stored if (run["variant"], run["seed"]) == (variant, seed)]
+        )
+        for run in found:
+            run["scores"]["ssim_image"] -= 0.02 * (run["seed"] in moved)
+        return found
+
+    assert script.repeat([("galaxies-factorial", stored[0])], again) == wrong
+    assert asked == ([0, 1] if 0 in moved else [0])
+    printed = capsys.readouterr().out
+    assert printed.count("OUTSIDE") == len({*asked} & {*moved})
+    complaint = f"outside with two seeds: galaxies-factorial, {variant}: ssim_image\n"
+    assert printed.endswith(complaint if wrong else "all within their tolerances\n")
 
 
 def test_a_sample_would_tell_most_settings_apart(script):
@@ -164,3 +177,5 @@ def test_samples_are_drawn_from_what_takes_minutes(script):
     assert [(name, run["seed"]) for name, run in sorted(drawn, key=lambda one: one[1]["seed"])] == [
         ("galaxies-headline", seed) for seed in range(3)
     ]
+    variants = {run["variant"] for _, run in script.drawn(["galaxies-extremes"], 42)}
+    assert len(variants) == 10 and not variants & {f"lambda_{i} = {value}" for i in (1, 2) for value in (10, 100)}
