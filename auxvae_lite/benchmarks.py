@@ -32,7 +32,12 @@ def sprite_rows(n, seed, shapes=dsprites.SHAPES):
 
     Returns:
         `FactorDataset` of images (1, 64, 64) with pixels 0 and 1.
+
+    Raises:
+        ValueError: for an unknown shape.
     """
+    if isinstance(shapes, str) or not set(shapes) <= set(dsprites.SHAPES):
+        raise ValueError(f"shapes must be a tuple of names from {dsprites.SHAPES}, got {shapes!r}")
     images, u, names, units, _, provenance = dsprites.simulate(n, seed)
     kept = np.isin(u[:, 0], [dsprites.SHAPES.index(shape) for shape in shapes])
     one_hot = u[:, :1] == np.arange(len(dsprites.SHAPES))

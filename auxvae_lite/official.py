@@ -52,7 +52,7 @@ DSPRITES = "dsprites_ndarray_co1sh3sc6or40x32y32_64x64"
 AT = "https://github.com/google-deepmind/dsprites-dataset/raw/master/"
 MATTHEY = "Matthey, Higgins, Hassabis and Lerchner, dSprites: Disentanglement testing Sprites dataset, 2017"
 REED = "Reed, Zhang, Zhang and Lee, Deep Visual Analogy-Making, NeurIPS 2015"
-DRAWN = "simulators.dsprites.simulate(n, seed), the same images drawn"
+DRAWN = "simulators.dsprites.simulate(n, seed), which draws them"
 SOURCES = {
     "dsprites.npz": Source(
         f"{DSPRITES}.npz", f"{AT}{DSPRITES}.npz",
@@ -77,6 +77,7 @@ MESH = (PIXELS, PIXELS, 3, AZIMUTHS, ELEVATIONS)  # of a car's `im`: row, column
 SIZES = (128, 64, 32, 16)
 LARGEST = 64 * 2**20  # bytes of a member that is read into memory, ten times a car's
 TOTAL = 16 * 2**30  # bytes of all members together
+MEMBERS = 100_000  # of them, folders included: each takes memory
 
 
 def dsprites(path=FOLDER + SOURCES["dsprites.npz"].name, checksum="official"):
@@ -171,8 +172,9 @@ def _verified(path, source, checksum):
     """The open file, its checksum compared; whatever goes wrong with it inside is an error that names it."""
     if not Path(path).is_file():
         raise FileNotFoundError(
-            f"no file {path}. Get {source.name} from {source.address} ({source.kind} {source.checksum}) and put it in "
-            f"{FOLDER}, or pass its path; nothing is downloaded. Without it, use {source.default}"
+            f"no file {path}, looked for from {Path.cwd()}. Get {source.name} from {source.address} "
+            f"({source.kind} {source.checksum}) and put it in {FOLDER}, or pass its path; "
+            f"nothing is downloaded. Without it, use {source.default}"
         )
     with open(path, "rb") as file:
         expected = source.checksum if checksum == "official" else checksum
@@ -319,6 +321,8 @@ def _looked_at(archive):
             raise ValueError(f"member {member.name!r} is there twice")
         if total > TOTAL:
             raise ValueError(f"member {member.name!r} makes more than {TOTAL} bytes in all")
+        if len(archive.members) > MEMBERS:
+            raise ValueError(f"it has more than {MEMBERS} members")
         members[name] = member
     return members
 

@@ -15,11 +15,12 @@
 # [Module `simulators.cars`](api.md#cars3d-lite) · Section 4 of [arXiv 2507.00298](https://arxiv.org/abs/2507.00298)
 #
 # **What is shown here is Cars3D-lite, our own drawn cars. It is not Cars3D.** Every number of this chapter is about
-# our cars. To run the chapter's training lines on the official file, put it into `data/` and write
+# our cars. To run the chapter's training lines on the official file, put it into the folder `data/` at
+# the top of the repository and write
 #
 # ```python
 # from auxvae_lite import official
-# data = FactorDataset(*official.cars3d("data/nips2015-analogy-data.tar.gz"))
+# data = FactorDataset(*official.cars3d("../data/nips2015-analogy-data.tar.gz"))
 # ```
 #
 # Its columns are `elevation`, `azimuth_cos`, `azimuth_sin` and `object`, and the lines need no other change.
@@ -108,7 +109,8 @@ BLUE, ORANGE, GREEN = "#0072B2", "#D55E00", "#009E73"
 # \text{near} = z \sin e + (x \cos a - y \sin a)\cos e \tag{12.2}
 # $$
 #
-# hides the other. Turn $y$ towards the camera ($a = 90°$ looks at the right side) and check a sign or two in
+# hides the other. At $a = 90°$ the camera looks at the right side, so that $y$, the left, points away from it:
+# check a sign or two in
 
 # %%
 show_source(cars.project)
@@ -126,7 +128,7 @@ show_source(cars.project)
 # | | `cabin` 0 to 1, where the roof ends; `lightness` 0.3 to 0.75; `warmth` -1 (blue) to 1 (red) | none | one each per car |
 # | | `object`: the car's number, in no order | none | one per car |
 
-# %% mystnb={"image": {"alt": "Eight cars in columns, drawn from low and from high, at six azimuths in rows. Cars differ in length, height, where the roof ends, and paint. At azimuth 0 one sees the front with pale lamps, at 180 the rear with red ones, at 90 and 270 the sides."}}
+# %% mystnb={"image": {"alt": "Eight cars in columns, drawn from low and from high, at six azimuths in rows. Cars differ in length, height, where the roof ends, and paint. At azimuth 0 one sees the front with pale lamps, at 180 the rear with red ones, at 60, 120, 240 and 300 the sides, at a slant."}}
 fleet, shown = cars.identities(8, seed), (0, 60, 120, 180, 240, 300)
 figure, axes = plt.subplots(12, 8, figsize=(6.4, 9.8), dpi=76, layout="constrained")
 views = [(low, a) for low in (8, 38) for a in shown]
@@ -140,7 +142,7 @@ figure.get_layout_engine().set(w_pad=0.01, h_pad=0.01, wspace=0, hspace=0)
 plt.show()
 
 # %% [markdown]
-# *Notice* that front and rear differ in every row: no two azimuths of a car look alike, so an azimuth can be read.
+# *Notice* that front and rear differ in every column: no two azimuths of a car look alike, so an azimuth can be read.
 # How fast is the drawing, on one core?
 
 # %% tags=["nbval-ignore-output"]
@@ -376,9 +378,10 @@ check("angle over pair, median error away from 0, at least", min(ratio, 1.5), 1.
 #
 # Now the evidence: Aux-VAEs of the book's recipe on 183 cars, three seeds, which differ in what guided them. `all` is
 # elevation, cosine, sine and five parameters; `angle` has the azimuth in the place of cosine and sine; `pose` is
-# elevation, cosine and sine alone; `numbers` is elevation, azimuth and the car's number. `free cos` asks what the
-# *free* latents know of the cosine, by nearest neighbours. The last three columns are $R^2$ on test pictures, with a
-# floor of 0.
+# elevation, cosine and sine alone; `numbers` is elevation, azimuth and the car's number. The last three columns are
+# $R^2$ on test pictures, with a floor of 0: of a line from all ten latents, free ones included, and in `free cos`, of
+# nearest neighbours in the *free* latents alone. (The VAE has no guided ones. Its two are those that remain when the
+# best latent of each of eight columns is set aside.)
 
 # %%
 kinds = {"all": "cos, sin, parameters", "angle": "angle, parameters"}
@@ -399,19 +402,19 @@ for (variant, score), value in expected.items():
     found = results.values(evidence, variant, score).mean()
     check(f"{variant}, {score}", found, value, tol=0.006)
 check("SSIM, angle minus all", gap.mean, 0.017, tol=5e-4)
-falls = 360 * (1 - results.values(evidence, "angle", "linear_azimuth").mean())
-check("w of (12.4), degrees, at most", falls, 8.1, tol=0.2)
 
 # %% [markdown]
 # Three things to read.
 #
 # *Each way is good at what it was told.* The angle's latent correlates 0.99 with the angle, and a line finds 0.03 of
 # the cosine (0.01 for a perfect one, by the text after 12.6). The pair gives 0.98 of the cosine, and 0.64 of the
-# angle, where (12.6) allows a perfect pair 0.61. A score is a question, and "how well does a line read the azimuth in
+# angle, where (12.6) allows a perfect pair alone 0.61; with many free latents beside it, as under "cos, sin", a line finds
+# 0.78. A score is a question, and "how well does a line read the azimuth in
 # degrees?" is a bad one.
 #
-# *SSIM does not punish the angle.* It is higher, and the interval excludes 0, barely. By (12.4) its $R^2$ of 0.977
-# leaves at most 8 degrees for the fall, half a step of the grid.
+# *SSIM does not punish the angle.* It is higher, and the interval excludes 0, barely. Nor does its $R^2$ of
+# 0.977 say how steep the fall is: (12.4) averages over all azimuths, and on the grid a fall that fits between 345 and
+# 360 degrees costs nothing.
 #
 # *The free latents hold a second copy.* Told the angle, they know 0.78 of the cosine, where those of `all` know nothing.
 # The penalty of chapter 4 forbids them to correlate with the *angle*, its square and its cube, and a circle folded
@@ -449,7 +452,8 @@ check("largest loss from known to new cars", (seen - unseen).max(), 0.01, tol=2e
 # that a picture shows, so nothing that is learnt from one car helps with the next.
 #
 # The columns in the middle are of 30 cars that no model has seen, $R^2$ of a line from all latents. *Parameters carry
-# over*: the lowest is 0.94, and none loses more than 0.01 from known cars to new ones. A *number cannot be scored* on
+# over*: in the mean of the seeds the lowest is 0.94, and none loses more than 0.01 from known cars to new ones. (In one
+# seed the cabin loses 0.04 and ends at 0.90.) A *number cannot be scored* on
 # a new car: it has none. What the model answers is some number of another car. And being told numbers has not taught
 # it the length either; the interval against `pose`, which is told nothing about the car, holds 0.
 #
@@ -677,7 +681,7 @@ print({name: round(value, 2) for name, value in scores.items()})
 check("elevation, after seconds", scores["corr_elevation"], 0.85, tol=0.15)
 
 # %% [markdown]
-# Seconds are enough for the elevation and not for a picture: the evidence has eight times the images and 22 epochs.
+# Seconds are enough for the elevation and not for a picture: the evidence has twelve times the images and 22 epochs.
 #
 # ## Break it on purpose
 #

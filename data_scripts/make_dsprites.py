@@ -1,4 +1,4 @@
-"""Make a dSprites set in a file: drawn here, pixel for pixel the official images, or read from the official file.
+"""Make a dSprites set in a file: drawn here or read from the official file.
 
 python data_scripts/make_dsprites.py                                   # data/dsprites.safetensors, 40,000 of them
 python data_scripts/make_dsprites.py --official data/dsprites_ndarray_co1sh3sc6or40x32y32_64x64.npz

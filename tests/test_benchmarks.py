@@ -125,6 +125,9 @@ def test_every_method_runs_on_every_set(method, name, size):
 
 
 def test_unknown_sets_and_methods_are_refused():
+    for wrong in ("heart", ("circle",)):
+        with pytest.raises(ValueError, match=r"shapes must be a tuple of names from \('square', 'ellipse', 'heart'\)"):
+            benchmarks.sprite_rows(10, 0, wrong)
     with pytest.raises(ValueError, match="no set 'shapes'; choose one of dsprites, hearts, cars, few cars"):
         evidence.set_task(Config(), "shapes", 10)
     with pytest.raises(ValueError, match="no method 'gan'; choose one of auxvae"):

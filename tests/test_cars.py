@@ -148,15 +148,14 @@ def test_a_car_lies_within_the_frame_from_every_side():
                 assert (edge == PAPER).all()
 
 
-def test_pictures_repeat_whatever_the_batch():
+def test_pictures_repeat_whatever_the_batch(monkeypatch):
     fleet = cars.Cars(20, seed=3)
     rows = np.random.default_rng(0).integers(len(fleet), size=50)
     images = fleet[rows]
     assert np.array_equal(images, fleet[rows])
     assert np.array_equal(images[::-1], fleet[rows[::-1]])
-    elevation, azimuth, car = fleet.classes(rows).T
-    turned = np.take(cars.ELEVATIONS, elevation), np.take(cars.AZIMUTHS, azimuth)
-    assert np.array_equal(images, cars.render(fleet.parameters[car], *turned, chunk=7))
+    monkeypatch.setattr(cars, "CHUNK", 7)
+    assert np.array_equal(images, fleet[rows])
     assert cars.render(np.empty((0, 5)), 20, 0).shape == (0, 3, 64, 64)
 
 
@@ -204,6 +203,20 @@ def test_simulate_gives_different_rows_ready_for_a_data_set():
     for n in (0, 865):
         with pytest.raises(ValueError, match=f"from 1 to 864, got {n}"):
             cars.simulate(n, seed=0, number=9)
+
+
+@pytest.mark.parametrize(
+    ("elevation", "azimuth", "message"),
+    [
+        ([8, 18], 0, r"elevation must be one number or one for each of 3 cars, got shape \(2,\)"),
+        (8, np.zeros((3, 1)), r"azimuth must be .* got shape \(3, 1\)"),
+    ],
+)
+def test_angles_that_do_not_match_the_cars_are_refused(elevation, azimuth, message):
+    with pytest.raises(ValueError, match=message):
+        cars.render(np.tile(CAR, (3, 1)), elevation, azimuth)
+    with pytest.raises(ValueError, match=r"parameters must have shape \(n, 5\): length, .*; got \(\)"):
+        cars.render(4.0, 20, 0)
 
 
 @pytest.mark.parametrize(

@@ -60,6 +60,9 @@ def test_order_is_the_official_one_and_a_set_can_be_indexed_like_an_array():
     assert np.array_equal(SPRITES[7], SPRITES[7 - len(SPRITES)])
     assert np.array_equal(SPRITES[4:10:2], SPRITES[[4, 6, 8]])
     assert np.array_equal(SPRITES[[8, 4, 8]], SPRITES[np.array([8, 4, 8])])
+    for dtype in (np.uint8, np.int8, np.uint16, np.int32, np.uint64):
+        assert np.array_equal(SPRITES[np.array([5, 7], dtype=dtype)], SPRITES[[5, 7]])
+    assert SPRITES[[]].shape == (0, 1, 64, 64)
     for beyond in (737_280, -737_281, [0, 737_280]):
         with pytest.raises(IndexError, match="there are 737280"):
             SPRITES[beyond]
@@ -119,10 +122,12 @@ def test_factors_move_what_they_name():
     assert large / small == pytest.approx(4, rel=0.05)
 
 
-def test_batch_size_changes_nothing_and_the_frame_cuts_off():
+def test_batch_size_changes_nothing_and_the_frame_cuts_off(monkeypatch):
     factors = SPRITES.factors(np.random.default_rng(0).integers(737_280, size=200))
-    assert np.array_equal(dsprites.render(factors), dsprites.render(factors, chunk=7))
-    assert np.array_equal(dsprites.render(factors)[::-1], dsprites.render(factors[::-1]))
+    images = dsprites.render(factors)
+    assert np.array_equal(images[::-1], dsprites.render(factors[::-1]))
+    monkeypatch.setattr(dsprites, "CHUNK", 7)
+    assert np.array_equal(images, dsprites.render(factors))
     assert dsprites.render([[0, 1, 0, 1.5, 0.5]]).sum() == 10 * 20  # its centre on the frame's right edge
     assert dsprites.render([[0, 1, 0, 5, 0.5]]).sum() == 0
     assert dsprites.render(np.empty((0, 5))).shape == (0, 1, 64, 64)

@@ -457,9 +457,13 @@ def test_members_that_are_there_twice_or_too_large_are_refused(cars, tmp_path, m
     with refused(path, "member 'huge' makes more than"):
         official.cars3d(path, checksum=None)
     archive(path, cars)
-    for limit, reason in (("LARGEST", "claims"), ("TOTAL", "bytes in all")):
+    for limit, value, reason in (
+        ("LARGEST", 10_000, "claims"),
+        ("TOTAL", 10_000, "bytes in all"),
+        ("MEMBERS", 3, "more than 3 members"),
+    ):
         with monkeypatch.context() as patch, refused(path, reason):
-            patch.setattr(official, limit, 10_000)
+            patch.setattr(official, limit, value)
             official.cars3d(path, checksum=None)
 
 
@@ -562,7 +566,7 @@ def test_a_missing_file_says_what_where_and_instead(read, name, tmp_path):
 
 def test_the_default_paths_are_in_data():
     for read, name in ((official.dsprites, "dsprites.npz"), (official.cars3d, "cars3d")):
-        with pytest.raises(FileNotFoundError, match=f"no file data/{official.SOURCES[name].name}"):
+        with pytest.raises(FileNotFoundError, match=f"no file data/{official.SOURCES[name].name}, looked for from /"):
             read()
 
 
@@ -598,7 +602,7 @@ def test_the_script_refuses_what_does_not_fit(monkeypatch, capsys):
         with pytest.raises(SystemExit):
             script(monkeypatch, *arguments)
         assert "--all writes --out NAME.npz, and only --all does" in capsys.readouterr().err
-    with pytest.raises(FileNotFoundError, match="no file nowhere.npz. Get dsprites_ndarray"):
+    with pytest.raises(FileNotFoundError, match="no file nowhere.npz, looked for from .*. Get dsprites_ndarray"):
         script(monkeypatch, "--official", "nowhere.npz")
     assert not os.listdir()
 

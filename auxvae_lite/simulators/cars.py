@@ -4,7 +4,7 @@ Not Cars3D: an identity is five known numbers, the shape is some sixty flat face
 axes are x forward, y to its left, z up, in metres. With azimuth a and elevation e, a point lies in the picture at
 
 .. math:: \text{right} = x \sin a + y \cos a, \qquad
-          \text{up} = z \cos e - (x \cos a - y \sin a) \sin e
+          \text{up} = (z - 0.62) \cos e - (x \cos a - y \sin a) \sin e
 
 and of two points there, the one with the larger z sin e + (x cos a - y sin a) cos e is in front. So azimuth 0 shows the
 front, and 90 degrees the car's right side, its front to the right.
@@ -54,6 +54,7 @@ SCALE = 11.3  # pixels per metre
 SAMPLES = 3  # on a pixel's side
 GRID = (np.arange(SIZE * SAMPLES) + 0.5 - SIZE * SAMPLES / 2) / (SCALE * SAMPLES)  # places of the samples, metres
 MIDDLE = 0.62  # height that comes to the middle of the picture, metres
+CHUNK = 32  # pictures prepared at a time
 BACKGROUND = 0.96  # grey
 SHADOW, GLASS, RUBBER, STEEL = (0.80,) * 3, (0.16, 0.20, 0.25), (0.10, 0.10, 0.10), (0.62, 0.62, 0.64)
 HEADLIGHT, TAIL_LIGHT, GRILLE, PLATE = (1.0, 0.97, 0.75), (0.80, 0.05, 0.05), (0.12, 0.12, 0.13), (0.95, 0.95, 0.90)
@@ -88,14 +89,13 @@ def identities(n, seed):
     return qmc.scale(qmc.LatinHypercube(d=len(PARAMETERS), rng=np.random.default_rng(seed)).random(n), low, high)
 
 
-def render(parameters, elevation, azimuth, chunk=32):
+def render(parameters, elevation, azimuth):
     """Pictures of cars, from any side.
 
     Arguments:
         parameters: Shape (n, 5), as `identities` gives them.
         elevation: Of the camera above the ground, degrees, shape (n,) or a number; 0 to 90.
         azimuth: Degrees, shape (n,) or a number; 0 shows the front, 90 the right side.
-        chunk: Pictures prepared at a time; it changes the speed alone.
 
     Returns:
         uint8 array of shape (n, 3, 64, 64), 0 to 255.
@@ -111,12 +111,19 @@ def render(parameters, elevation, azimuth, chunk=32):
         Chapter 12.
     """
     parameters = np.asarray(parameters, dtype=np.float64)
+    if parameters.ndim != 2 or parameters.shape[1] != len(PARAMETERS):
+        names = ", ".join(PARAMETERS)
+        raise ValueError(f"parameters must have shape (n, {len(PARAMETERS)}): {names}; got {parameters.shape}")
     n = len(parameters)
-    angles = [np.broadcast_to(np.asarray(a, dtype=np.float64), n) for a in (elevation, azimuth)]
+    angles = [np.asarray(a, dtype=np.float64) for a in (elevation, azimuth)]
+    for name, angle in zip(("elevation", "azimuth"), angles, strict=True):
+        if angle.shape not in ((), (n,)):
+            raise ValueError(f"{name} must be one number or one for each of {n} cars, got shape {angle.shape}")
+    angles = [np.broadcast_to(angle, n) for angle in angles]
     _check(parameters, *angles)
     images = np.empty((n, 3, SIZE, SIZE), dtype=np.uint8)
-    for start in range(0, n, chunk):
-        part = slice(start, start + chunk)
+    for start in range(0, n, CHUNK):
+        part = slice(start, start + CHUNK)
         images[part] = _draw(_car(*parameters[part].T), *np.radians([a[part] for a in angles]))
     return images
 
@@ -308,9 +315,6 @@ def _draw(faces, elevation, azimuth):
 
 
 def _check(parameters, elevation, azimuth):
-    if parameters.ndim != 2 or parameters.shape[1] != len(PARAMETERS):
-        names = ", ".join(PARAMETERS)
-        raise ValueError(f"parameters must have shape (n, {len(PARAMETERS)}): {names}; got {parameters.shape}")
     low, high, _ = zip(*PARAMETERS.values(), strict=True)
     possible = ((parameters >= low) & (parameters <= high)).all(1)
     possible &= (elevation >= 0) & (elevation <= 90) & np.isfinite(azimuth)

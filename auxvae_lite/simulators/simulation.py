@@ -36,9 +36,11 @@ def places(index, length):
     if isinstance(index, slice):
         return np.arange(length)[index]
     index = np.atleast_1d(index)
+    if index.size == 0:
+        return np.empty(0, dtype=np.int64)
     if not np.issubdtype(index.dtype, np.integer) or index.ndim != 1:
         raise IndexError(f"index by an integer, a slice or a list of integers, got {index.dtype} {index.shape}")
     outside = (index < -length) | (index >= length)
     if outside.any():
         raise IndexError(f"no row {index[outside][0]}: there are {length}")
-    return index % length
+    return index.astype(np.int64) % length
