@@ -363,8 +363,8 @@ def per_factor(label, variants):
 per_factor("linear", methods)
 
 # %% [markdown]
-# Every encoder knows four factors. `psf` separates them: who has no label never learns it, since hardly a pixel
-# depends on it. Now take the ten latents of the VAE, read five factors from them by that line, and score the
+# Every encoder knows four factors. `psf` separates them, since hardly a pixel depends on it: who is not made to predict
+# the labels never learns it, not even the IDVAE, which has them in training. Now take the ten latents of the VAE, read five factors from them by that line, and score the
 # *readings*. No part of the VAE has changed; five regressions have been added.
 
 # %%
@@ -377,8 +377,9 @@ check("the Aux-VAE's", mean(aux, "linear_psf"), 0.70, tol=0.01)
 
 # %% [markdown]
 # Most of the distance between a VAE and an Aux-VAE is bought by the labels, not by how they are used: a line fitted
-# afterwards brings 0.77 of the scale, and a plain regression all of it. Labels *during* training add two things that a
-# line cannot: `psf`, and the last four to eight per cent of the other four.
+# afterwards brings 0.77 of the scale, and a plain regression all of it. Labels *during* training can add two things
+# that a line cannot: `psf`, and the last four to eight per cent of the other four. They do so in the Aux-VAE and in the
+# regression, whose losses tie a latent to a label, and not in the IDVAE.
 #
 # What does the Aux-VAE have that the regression has not? Better pictures, by five thousandths of SSIM, and latents
 # for what no label tells. When every factor is labelled there is little of that. [Chapter 9](09_sensitivity.ipynb)
@@ -789,8 +790,8 @@ check("at 1/n, lambda_2's effect on D", gain.mean, 0.013, tol=0.002)
 # *The prior, $1/n$, works by every score*, and within this training it alone brings `psf`. (The authors' variant, whose
 # variance is 1, finds it after 120 epochs and more.)
 #
-# *$\lambda_1$ stands in for a loose prior.* Its effect comes with a negative interaction of the same size: at
-# variance 1 it helps, at $1/n$ it adds nothing by any of the four scores.
+# *$\lambda_1$ stands in for the tight prior, in part.* Its effect comes with a negative interaction of the same size: at
+# variance 1 it helps, at $1/n$ it adds nothing by any of the four scores. It does not bring `psf`.
 #
 # *$\lambda_2$ makes the LDS.* Its effect on LDS has the largest mean (0.44, against 0.37 for $1/n$; five seeds do
 # not tell the two apart), half of that on SAP, a small one on MIG, and on D none that five seeds can show on average;
@@ -976,8 +977,8 @@ check("regression", plain, 1.03, tol=0.02)
 # %% [markdown]
 # <details><summary>Why</summary>
 #
-# Four fifths by a line afterwards, all of it by a regression. An honest sentence: "With the same labels, the guided
-# model is as well aligned as a regression, and draws better". The comparison with an unguided VAE shows only that
+# Four fifths by a line afterwards, all of it by a regression. An honest sentence: "With the same labels, five seeds
+# cannot tell the guided model's LDS from a regression's; of ranks it is lower; it draws better". The comparison with an unguided VAE shows only that
 # labels carry information.
 #
 # </details>
@@ -1018,8 +1019,8 @@ check("regression", plain, 1.03, tol=0.02)
 # - Compare a guided model with a regression on the same labels before you credit the guidance.
 # - Decode and measure: guided latents move one property each, about as cleanly as the simulator; free ones are not
 #   idle.
-# - $1/n$ aligns by every score; $\lambda_1$ replaces it where it is missing; $\lambda_2$ raises LDS by
-#   nearly half of its scale, and D hardly.
+# - $1/n$ aligns by every score; $\lambda_1$ makes up for some of it where it is missing, but not for `psf`;
+#   $\lambda_2$ raises LDS by nearly half of its scale, and D hardly.
 #
 # ## Further reading
 #

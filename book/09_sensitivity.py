@@ -338,14 +338,14 @@ check("least rise of z_recon's mean", np.diff(means).min(), 0.039, tol=5e-4)
 # But 0.06 is a sixth of the way to forgetting the galaxy, and the smallest of five seeds still has 0.035. The decoder
 # consults the free latents in every run. With every factor given, what do they hold? See two sections down.
 #
-# **S2**, first half: *the fewer factors in u, the more z_recon matters.* Confirmed. Shuffled, its drop goes 0.06, 0.15,
-# 0.26, and both steps are clear of zero. Under noise both means rise as well, but the first step alone is within
-# the scatter of five seeds.
+# **S2**, first half: *the fewer factors in u, the more z_recon matters.* Confirmed by shuffling: its drop goes 0.06, 0.15, 0.26,
+# and both steps are clear of zero. Under noise both means rise as well, but the first step is within the scatter of
+# five seeds.
 #
 # **S2**, second half: *in Case 3, perturbing z_recon drops SSIM most.* It depends on "most". Among the three cases it
 # does. Against $z_\mathrm{aux}$ of the same model it does not: shuffled, guided latents cost 0.08 more, and under noise
-# the two are equal as far as five seeds can tell. Two guided latents, flux and radius, still matter at least as
-# much as two of five that have to carry everything else.
+# five seeds cannot tell. So, shuffled, two guided latents, flux and radius, still matter more than two of five that
+# have to carry everything else.
 #
 # *Why do the guided ones cost more in Case 2 than in Case 1?* Not because they work harder: because `psf` is no longer
 # among them. Without it, the pairs of the live model of Case 1 lost 0.205 under noise, which is Case 2's number.
@@ -625,8 +625,8 @@ check("one of five", share_of_copies(5, 1), 0.04, tol=1e-12)
 #   w \rVert^2$; SSIM sees distant rows otherwise.
 # - Equal numbers of latents, differences paired by seed, and a look at every member of a group: `psf` drags an
 #   average down.
-# - S1: the order holds, "does not" fails (0.06 to 0.10). S2: the trend holds; in Case 3 free latents do not cost more
-#   than guided ones.
+# - S1: the order holds, "does not" fails (0.06 to 0.10). S2: the trend holds; in Case 3 guided latents cost more
+#   when shuffled, and under noise five seeds cannot tell.
 # - Told or not, a factor that the picture needs is found; `psf`, which it does not need, is found only if told.
 #
 # ## Further reading

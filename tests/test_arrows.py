@@ -29,7 +29,7 @@ ARROWS = {  # module: the siblings that it may import
     "scalings": LEAF,
     "files": LEAF,
     "results": {"files"},
-    "ledger": {"results"},
+    "ledger": {"results", "sensitivity"},
     "sweep": {"files"},
     "teaching": LEAF,
     "official": {"simulators"},

@@ -131,15 +131,15 @@ def scores(name, variant, place, right):
     found = dict.fromkeys(["mse", "ssim_clean", "lds_ranks_normalised", "corr_psf", "best_psf"], 0.5)
     found |= dict.fromkeys([f"best_{factor}" for factor in ledger.LATENTS], 0.9)
     names = ["flux", "size", "g1", "g2", "core"]
-    moves = np.full((10, 5), 0.2) if right else np.full((10, 5), 0.8)
-    moves[range(5), range(5)] = 0.7
     if "aux" in variant or variant in ("supervised", "recipe", "all", "codes", "pose"):
-        lds, ssim, d = (0.95, 0.97, 0.9) if right else (0.3, 0.8, 0.2)
+        lds, ssim, mixed = (0.95, 0.97, 0.2) if right else (0.3, 0.8, 0.8)
     else:
-        lds, ssim, d = (0.48, 0.89, 0.4) if right else (0.8, 0.95, 0.6)
+        lds, ssim, mixed = (0.48, 0.89, 0.8) if right else (0.8, 0.95, 0.2)
+    moves = np.full((10, 5), mixed)
+    moves[range(5), range(5)] = 0.7
     lds, sap = lds + place / 1000, sign * (lds + place / 1000)
     found |= {"lds_all": lds, "lds_codes": lds, "best_orientation": 0.4, "best_posX": 0.9}
-    found |= {"lds": lds, "lds_normalised": lds, "lds_authors": lds, "sap_r2": sap, "move_d": d}
+    found |= {"lds": lds, "lds_normalised": lds, "lds_authors": lds, "sap_r2": sap}
     found |= {"ssim_image": ssim, "ssim_global": ssim, "validation_product": place}
     found |= {f"move_{j}_{name}": moves[j, m] for j in range(10) for m, name in enumerate(names)}
     if name == "galaxies-coverage":
