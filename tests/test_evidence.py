@@ -172,6 +172,21 @@ def test_a_sample_would_tell_most_settings_apart(script):
     assert np.mean(told) > 0.9
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--sample", "0"], "--sample has nothing to repeat"),
+        (["--sample", "4", "galaxies-authors"], "--sample has nothing to repeat"),
+        (["galaxies-headline", "--seeds", "5"], "--seeds would replace the committed seeds"),
+    ],
+)
+def test_the_script_refuses_to_do_nothing_or_to_overwrite(script, arguments, message, monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["make_evidence.py", *arguments])
+    with pytest.raises(SystemExit):
+        script.main()
+    assert message in capsys.readouterr().err
+
+
 def test_samples_are_drawn_from_what_takes_minutes(script):
     drawn = script.drawn(["galaxies-authors", "galaxies-threads", "galaxies-headline"], 9)
     assert [(name, run["seed"]) for name, run in sorted(drawn, key=lambda one: one[1]["seed"])] == [

@@ -29,7 +29,7 @@ import torch
 from torch.profiler import ProfilerActivity, profile
 from torch.utils.flop_counter import FlopCounterMode
 
-from auxvae_lite import authors, files, metrics, regularizers
+from auxvae_lite import authors, evidence, files, metrics, regularizers
 from auxvae_lite.datasets import FactorDataset
 from auxvae_lite.models import AuxVAE
 from auxvae_lite.scalings import Scaling
@@ -424,10 +424,10 @@ def main():
     logging.disable(logging.WARNING)
     warnings.simplefilter("ignore")
     sys.path.insert(0, str(HERE.parents[1] / "data_scripts"))
-    from make_evidence import commit, machine
+    from make_evidence import commit
 
     others = ", ".join(f"{name} {version(name)}" for name in ("pythae", "disent", "lightning", "GalSim"))
-    head = {"machine": f"{machine()}; {others}", "quick": options.quick}
+    head = {"machine": f"{evidence.machine()}; {others}", "quick": options.quick}
     result = head | {"rows": kept(options.out, head, options.section)}
     for name in options.section:
         for row in SECTIONS[name](options.quick, options.seeds):
