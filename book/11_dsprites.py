@@ -639,6 +639,8 @@ for name in ("shape", "scale", "posX"):
     assert lost.high < 0
 e = metrics.expected_null(sprites["n"]["test"])
 check("(11.12) at 0.40", 0.4 / (0.4 + 9 * e), 0.797, tol=2e-3)
+
+# %%
 runs = results.by_variant(sprites)["all"]
 perfect = [run["reference"]["lds_all"]["ceiling"] for run in runs]
 below = perfect - results.values(sprites, "all", "lds_all")
