@@ -239,3 +239,11 @@ def test_the_page_shows_every_row_part_and_rule():
     for block, row in zip(folded, ROWS.values(), strict=True):
         assert row.why in block.text and row.command in block.text
         assert all(part.rule in block.text and part.numbers in block.text for part in row.parts)
+
+
+def test_own_rows_are_the_guided_or_those_that_move_most():
+    table = np.full((10, 5), 0.3)
+    table[5:9] = 0
+    table[range(5, 9), range(4)] = 1  # four clean free latents behind five guided ones that mix
+    guided, matched = ledger._own_d(table[None], True), ledger._own_d(table[None], False)
+    assert guided == pytest.approx([0], abs=1e-9) and matched == pytest.approx([1])
