@@ -51,6 +51,8 @@ class FactorDataset:
         self.provenance = dict(provenance or {})
         _check_finite("images", self.images)
         _check_finite("factors", self.factors, self.names)
+        if self.clean is not None:
+            _check_finite("clean", self.clean)
 
     def __len__(self):
         return len(self.images)

@@ -45,7 +45,8 @@ def task(config, method="auxvae", n=None, constant_noise=False, groups=(), size=
     Arguments:
         config: `training.Config`; its seed decides the galaxies, too.
         method: One of `METHODS`.
-        n: Number of training images to keep; the epochs grow so that the number of steps stays. None keeps all.
+        n: Number of training images to keep, at least 2; the epochs grow so that the number of steps stays. None keeps
+            all.
         constant_noise: Give all training images the same noise stream, as the authors' code does.
         groups: Scores beyond those of `score`: "traversal", "drops". None asks for `training.evaluate`'s alone.
         size: Galaxies to split into training, validation and the rest; and, with `test_seed`, to score on.
@@ -94,6 +95,9 @@ def run(task, device="cpu", checkpoints=None, code="unknown"):
 
     Returns:
         Dictionary: scores and their reference, numbers of rows before `n`, threads, seconds, machine, code.
+
+    Raises:
+        ValueError: if there are fewer training images than `n`, and as `training.fit` does.
     """
     config, data = training.Config(**task["config"]), task["data"]
     torch.set_num_threads(config.threads)
@@ -105,7 +109,9 @@ def run(task, device="cpu", checkpoints=None, code="unknown"):
     else:
         train, validation, _ = _galaxies(data["size"], config.seed, data["constant_noise"]).split(config.seed)
         n = {"train": len(train), "validation": len(validation), "test": data["size"]}
-    if data.get("n"):
+    if data.get("n") is not None:
+        if not 2 <= data["n"] <= len(train):
+            raise ValueError(f"n must be from 2 to the {len(train)} training images that there are, got {data['n']}")
         steps = [max(1, count // config.batch_size) for count in (len(train), data["n"])]  # an epoch's
         config = replace(config, epochs=round(config.epochs * steps[0] / steps[1]))
         train = train.rows(slice(0, data["n"]))

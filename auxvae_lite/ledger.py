@@ -561,9 +561,7 @@ def _a1(base):
         )
     ]
     for method in ("beta-VAE", "IDVAE"):
-        lds, sap = (
-            results.values(base, names["Aux-VAE"], name) - results.values(base, names[method], name) for name in scores
-        )
+        lds, sap = (results.differences(base, names["Aux-VAE"], names[method], name) for name in scores)
         claim = f"Aux-VAE and {method}: their difference in SAP, counted in the direction of that in LDS"
         parts.append(_direction(claim, results.interval(np.sign(lds.mean()) * sap)))
     return {
@@ -750,7 +748,7 @@ def _try(read):
 def _effects(load, name, variant, other, ours):
     def read():
         theirs, mine = load(name), load(other)
-        return {score: results.values(theirs, variant, score) - results.values(mine, ours, score) for score in EFFECTS}
+        return {score: results.differences(theirs, variant, ours, score, mine) for score in EFFECTS}
 
     return _try(read)
 
@@ -769,7 +767,8 @@ def html(rows):
         parts = _table(("what", "ours", "holds if", "verdict"), row.parts)
         facts = {"n": row.n, "floor": row.floor, "ceiling": row.ceiling, "machine": row.machine}
         said = "; ".join(f"{name}: {value}" for name, value in facts.items() if value)
-        remake = f"{row.command}\n# {row.minutes:.0f} minutes of one process, book's chapter {row.chapter}"
+        made = f"# the committed runs took {row.minutes:.0f} minutes of one process, on the machine named above"
+        remake = f"{row.command}\n{made}; chapter {row.chapter}"
         lines.append(
             f"<details><summary>{row.id}: {row.claim} ({row.verdict})</summary>\n"
             f"{parts if row.parts else ''}<p>{row.why}</p><p>{said}</p><pre>{remake}</pre></details>"

@@ -6,11 +6,13 @@ r"""Training: the one place where the terms of the loss are added.
 with the reconstruction term R and the KL averaged over the batch, and P the number of pixels (chapter 6).
 """
 
+import math
 import os
 import time
 import warnings
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from numbers import Integral, Real
 from pathlib import Path
 from typing import NamedTuple
 
@@ -41,6 +43,10 @@ __all__ = [
     "terms",
     "total",
 ]
+
+WHOLE = {"latent_dim": 1, "degree": 1, "epochs": 1, "batch_size": 2, "seed": 0, "threads": 1}  # and the least of each
+POSITIVE = ("sigma", "lr", "clip", "prior_variance")
+WEIGHTS = ("beta", "lambda_1", "lambda_2")
 
 
 @dataclass(frozen=True)
@@ -81,14 +87,19 @@ class Config:
             if isinstance(value, str):
                 raise ValueError(f"{name} must be a sequence, got the string {value!r}; write [{value!r}]")
             object.__setattr__(self, name, None if value is None else tuple(value))
-        for name in ("latent_dim", "sigma", "epochs", "lr", "clip", "degree", "threads", "prior_variance"):
-            if getattr(self, name) is not None and not getattr(self, name) > 0:
-                raise ValueError(f"{name} must be above 0, got {getattr(self, name)}")
-        for name in ("beta", "lambda_1", "lambda_2"):
-            if not getattr(self, name) >= 0:
-                raise ValueError(f"{name} must be at least 0, got {getattr(self, name)}")
-        if self.batch_size < 2:
-            raise ValueError(f"batch_size must be at least 2, got {self.batch_size}: one row has no correlation")
+        if self.factors is not None and len(set(self.factors)) < len(self.factors):
+            raise ValueError(f"factors must differ, got {', '.join(self.factors)}")
+        for name, least in WHOLE.items():
+            object.__setattr__(self, name, _whole(name, getattr(self, name), least))
+        object.__setattr__(self, "widths", tuple(_whole("each of widths", width, 1) for width in self.widths))
+        for name in POSITIVE + WEIGHTS:
+            value = getattr(self, name)
+            if value is None and name in ("clip", "prior_variance"):
+                continue
+            if not isinstance(value, Real) or not math.isfinite(value):
+                raise ValueError(f"{name} must be a finite number, got {value!r}")
+            if value < 0 or value == 0 and name in POSITIVE:
+                raise ValueError(f"{name} must be {'above' if name in POSITIVE else 'at least'} 0, got {value}")
         for name, choices in (
             ("likelihood", LIKELIHOODS),
             ("schedule", ("one-cycle", "constant")),
@@ -101,6 +112,15 @@ class Config:
         ):
             if getattr(self, name) not in choices:
                 raise ValueError(f"{name} must be one of {', '.join(choices)}; got {getattr(self, name)!r}")
+
+
+def _whole(name, value, least):
+    if isinstance(value, bool) or not isinstance(value, Integral):
+        raise ValueError(f"{name} must be a whole number, got {value!r}")
+    if value < least:
+        why = ": one row has no correlation" if name == "batch_size" else ""
+        raise ValueError(f"{name} must be at least {least}, got {value}{why}")
+    return int(value)  # NumPy's integers are none for JSON
 
 
 class Terms(NamedTuple):
@@ -220,7 +240,9 @@ def fit(config, data, validation=None, model_class=AuxVAE, terms=terms, checkpoi
             checkpoints.resume(checkpoint, run, identity)
         first, last = len(run.history), config.epochs
         if first > last:
-            raise ValueError(f"{checkpoint} has {first} epochs already, more than epochs={last}")
+            raise ValueError(
+                f"{checkpoint} has {first} epochs already, more than epochs={last}: raise epochs, or remove the file"
+            )
         for _ in trange(
             first, last, initial=first, total=last, desc="training", unit="epoch", disable="CI" in os.environ
         ):

@@ -451,6 +451,10 @@ holds = [p.low < 0 < p.high for (scale, _), p in moves.items() if scale == "thei
 check("theirs: knobs whose interval holds 0", sum(holds), 3, tol=0)
 part = shares["ours", "between cells"][1]
 check("ours, share of 1 - LDS between cells", part, 0.94, tol=5e-3)
+for scale, expected in (("ours", 13), ("theirs", 2)):
+    best, grid = labels[winner[scale]], grids[scale]
+    behind = [results.paired(grid, other, best, "product").low > 0 for other in labels]
+    check(f"{scale}, cells told apart on test rows", sum(behind), expected, tol=0)
 
 # %%
 def means(scale, score):
@@ -465,6 +469,8 @@ for scale, ratio, span in (("ours", 1.4, 0.008), ("theirs", 1.5, 0.023)):
     check(f"{scale}, SSIM of cells, span", np.ptp(ssims), span, tol=6e-4)
 scaled = np.mean(means("theirs", "mse")) / np.mean(means("ours", "mse"))
 check("the scale, MSE", scaled, 1.6, tol=0.05)
+lost = np.mean(means("ours", "ssim_image")) - np.mean(means("theirs", "ssim_image"))
+check("the scale, SSIM", lost, 0.015, tol=5e-4)
 
 # %% [markdown]
 # **H1**: *the product has a usable minimum over the grid.* It depends on the scale of the loss.

@@ -448,8 +448,8 @@ check("largest loss from known to new cars", (seen - unseen).max(), 0.01, tol=2e
 cabin = [results.values(evidence, "all", f"{w}linear_cabin") for w in ("", "new_")]
 check("cabin, new cars, lowest seed", cabin[1].min(), 0.90, tol=5e-3)
 check("cabin, largest loss of a seed", (cabin[0] - cabin[1]).max(), 0.04, tol=5e-3)
-pose = results.values(evidence, "pose", "linear_azimuth").mean()
-check("pose, linear_azimuth", pose, 0.78, tol=6e-3)
+turn = results.values(evidence, "pose", "linear_azimuth").mean()
+check("pose, linear_azimuth", turn, 0.78, tol=6e-3)
 
 # %% [markdown]
 # Even for cars that it was trained on, the number is learnt badly, 0.36. (The 0.14 of `all` is chance: among 183 cars

@@ -273,7 +273,7 @@ check("psf is found better with the most epochs", psf[-1] > psf[0] + 0.3, 1, tol
 #
 # ## How to remake it
 #
-# Every row names its command. In a fresh clone it runs the experiment anew, with `build/again` for the result, and
+# Every row names its command. It runs the experiment anew, with `build/again` for its runs and its result, and
 # `python -m auxvae_lite.results FILE` prints its table. `make evidence` runs what is missing of the committed files. The minutes are those
 # of the committed runs, one process, on the machines named (`galaxies-authors` lacks a part before an interruption); on a
 # GPU rounding differs, and LDS with it, by a few hundredths.

@@ -8,9 +8,9 @@
 
 A seed decides the training images, the weights and the order of batches. The test galaxies have a seed of their own;
 sprites and cars to test on are those of the same draw that training leaves.
-Each run is kept in `build/evidence` as soon as it ends, and an experiment's file when all its runs are there. Runs that
-either holds already, under the same settings, are not run again: a second start does what the first left. After a
-change of the code, remove `build/evidence` and the files that should follow it.
+Each run is kept in `build/evidence` as soon as it ends (with --out, in `runs` beside that file), and an experiment's
+file when all its runs are there. Runs that either holds already, under the same settings, are not run again: a second
+start does what the first left. After a change of the code, remove the runs and the files that should follow it.
 
 Everything takes about nine hours on two cores: of the galaxies headline 3 minutes, threads 3, recipe 10, prior 10,
 baselines 40, factorial 30, coverage 12, grid and grid-scale 30 each, extremes 30, differences 30, authors 90; and, as
@@ -213,7 +213,9 @@ def main():
         if not runs:
             parser.error("--sample has nothing to repeat: N must be 1 or more, and runs take minutes, not hours")
     with sweep.connect(options.scheduler) if options.scheduler else nullcontext() as executor:
-        checkpoints = None if options.sample else FOLDER / "checkpoints"  # a sample trains from nothing
+        folder = options.out.parent / "runs" if options.out else FOLDER
+        # a sample trains from nothing, and so do a cluster's machines, which may have no common disk
+        checkpoints = None if options.sample or options.scheduler else folder / "checkpoints"
         function = partial(evidence.run, device=options.device, checkpoints=checkpoints, code=commit())
         do = partial(sweep.run, function, executor=executor)
         if options.sample:
@@ -222,7 +224,7 @@ def main():
             out = options.out or ROOT / f"auxvae_lite/results/{name}.json"
             workers = 1 if name == "galaxies-threads" else options.workers  # its processes have two threads
             seeds = options.seeds or range(SEEDS.get(name, 3))
-            print(results.table(complete(name, seeds, out, partial(do, folder=FOLDER, workers=workers))))
+            print(results.table(complete(name, seeds, out, partial(do, folder=folder, workers=workers))))
 
 
 def drawn(experiments, count):
@@ -343,9 +345,12 @@ def as_run(place, found):
 
 
 def commit():
-    """The code's commit, marked where files differ from it."""
+    """The code's commit, marked where files differ from it; "unknown" outside a clone."""
     command = ["git", "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
+    try:
+        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
 
 
 if __name__ == "__main__":

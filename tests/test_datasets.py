@@ -39,6 +39,7 @@ def with_value(shape, index, value):
         ({"names": ["size", "size"]}, "names must differ"),
         ({"units": ["arcsec"]}, "units must have one entry"),
         ({"clean": np.ones((6, 1, 4, 4))}, "clean must have the images' shape"),
+        ({"clean": with_value((6, 1, 28, 28), (2, 0, 3, 3), np.inf)}, "clean must be finite: 1 .* row 2"),
     ],
 )
 def test_bad_input_is_named(changes, message):

@@ -2,6 +2,7 @@
 
 import copy
 import json
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 
@@ -70,6 +71,12 @@ def test_a_constant_rate_goes_on_from_fewer_epochs(tmp_path):
     assert run(small("auxvae", epochs=1, schedule="constant"))["scores"] != whole["scores"]
     assert run(small("auxvae", epochs=2, schedule="constant"))["scores"] == whole["scores"]
     assert len(list(tmp_path.iterdir())) == 1
+
+
+@pytest.mark.parametrize("n", [0, 1, 359])
+def test_more_images_than_there_are_are_refused(n):
+    with pytest.raises(ValueError, match=f"n must be from 2 to the 358 training images that there are, got {n}"):
+        evidence.run(small("auxvae", n=n))
 
 
 def test_an_unknown_method_is_refused():
@@ -185,6 +192,35 @@ def test_the_script_refuses_to_do_nothing_or_to_overwrite(script, arguments, mes
     with pytest.raises(SystemExit):
         script.main()
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "folder", "checkpoints"),
+    [
+        ([], "build/evidence", "build/evidence/checkpoints"),
+        (["--out", "OUT/one.json"], "OUT/runs", "OUT/runs/checkpoints"),
+        (["--scheduler", "tcp://host:8786"], "build/evidence", None),
+    ],
+)
+def test_runs_are_kept_where_they_belong(script, arguments, folder, checkpoints, monkeypatch, tmp_path):
+    """Beside a file of one's own, so that it never takes runs of `make evidence`; on no disk of a cluster's machine."""
+    seen = {}
+
+    def sweep(function, tasks, folder, **options):
+        seen.update(folder=folder, **function.keywords)
+        return fake([], tasks)
+
+    def place(name):
+        return name and script.ROOT / name.replace("OUT", str(tmp_path))
+
+    monkeypatch.setattr(script.sweep, "run", sweep)
+    monkeypatch.setattr(script.sweep, "connect", nullcontext)
+    monkeypatch.setattr(script.results, "save", lambda *arguments: None)
+    monkeypatch.setattr(script, "held_runs", lambda *arguments: ({}, [], []))
+    arguments = [text.replace("OUT", str(tmp_path)) for text in arguments]
+    monkeypatch.setattr("sys.argv", ["make_evidence.py", "galaxies-headline", *arguments])
+    script.main()
+    assert (seen["folder"], seen["checkpoints"]) == (place(folder), place(checkpoints))
 
 
 def test_samples_are_drawn_from_what_takes_minutes(script):

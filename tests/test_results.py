@@ -61,6 +61,8 @@ def test_the_example_is_valid():
         (("runs", 1, "reference", "lds", "floor"), float("nan")),
         (("runs", 2, "reference", "lds", "ceiling"), 0.9),
         (("runs", 2, "reference", "lds"), {}),
+        (("runs", 0, "reference", "lds"), 0.9),
+        (("runs", 1, "seed"), 0),
     ],
 )
 def test_a_broken_result_is_refused(place, value):
@@ -130,7 +132,7 @@ def test_pairs_of_two_experiments():
 def test_odd_pairs_are_refused():
     result = two_variants((0.4, 0.3, 0.2))
     del result["runs"][0]
-    with pytest.raises(ValueError, match="must have the same two seeds or more"):
+    with pytest.raises(ValueError, match=r"auxvae and vae must have the same seeds, got \[0, 1, 2\] and \[0, 1\]"):
         results.paired(result, "auxvae", "vae", "lds")
     with pytest.raises(KeyError, match="no score 'mse' in example; there are ssim_image, lds"):
         results.values(result, "auxvae", "mse")

@@ -1,6 +1,8 @@
 """Training: the loss by hand, what a run learns, repeats, and refuses."""
 
+import json
 import math
+from dataclasses import asdict
 from types import SimpleNamespace
 
 import numpy as np
@@ -309,8 +311,16 @@ def test_a_loss_that_explodes_is_named():
         ({"batch_size": 1}, "one row has no correlation"),
         ({"beta": -1.0}, "beta must be at least 0"),
         ({"prior_variance": 0.0}, "prior_variance must be above 0"),
-        ({"epochs": 0}, "epochs must be above 0"),
-        ({"lr": float("nan")}, "lr must be above 0"),
+        ({"prior_variance": None, "sigma": None}, "sigma must be a finite number, got None"),
+        ({"epochs": 0}, "epochs must be at least 1, got 0"),
+        ({"epochs": 2.5}, "epochs must be a whole number, got 2.5"),
+        ({"latent_dim": "10"}, "latent_dim must be a whole number, got '10'"),
+        ({"threads": True}, "threads must be a whole number, got True"),
+        ({"seed": -1}, "seed must be at least 0, got -1"),
+        ({"widths": (16, 0)}, "each of widths must be at least 1, got 0"),
+        ({"factors": ("flux", "g1", "flux")}, "factors must differ, got flux, g1, flux"),
+        ({"lr": float("nan")}, "lr must be a finite number, got nan"),
+        ({"lambda_1": float("inf")}, "lambda_1 must be a finite number, got inf"),
         ({"augment": "spin"}, "augment must be one of none, shear"),
         ({"precision": "half"}, "precision must be one of float32, bfloat16"),
         ({"image_scaling": "sqrt"}, "image_scaling must be one of"),
@@ -320,6 +330,11 @@ def test_a_loss_that_explodes_is_named():
 def test_impossible_configs_are_refused(changes, message):
     with pytest.raises(ValueError, match=message):
         Config(**changes)
+
+
+def test_a_config_takes_numpys_numbers():
+    config = Config(seed=np.arange(3)[2], widths=np.array([4, 8]))
+    assert json.dumps(asdict(config)) == json.dumps(asdict(Config(seed=2, widths=(4, 8))))
 
 
 def test_the_model_remembers_how_it_was_trained(tmp_path):

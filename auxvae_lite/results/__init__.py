@@ -19,6 +19,7 @@ __all__ = [
     "Paired",
     "by_variant",
     "chosen",
+    "differences",
     "interval",
     "load",
     "names",
@@ -98,19 +99,25 @@ def validate(result):
     """Check a result against the schema.
 
     Raises:
-        ValueError: naming the place of the first missing, unknown, mistyped or non-finite entry.
+        ValueError: naming the place of the first missing, unknown, mistyped or non-finite entry, or the variant and
+            seed of a run that is there twice.
     """
     _match(SCHEMA, result, "result")
     _finite(result, "result")
     if not result["runs"]:
         raise ValueError("result.runs is empty")
-    first = result["runs"][0]
+    first, seen = result["runs"][0], set()
+    for name, row in first["reference"].items():
+        _match(dict, row, f"result.runs[0].reference.{name}")
     rows = {name: dict.fromkeys(row, float) for name, row in first["reference"].items()}
     for index, run in enumerate(result["runs"]):
         if not run["scores"]:
             raise ValueError(f"result.runs[{index}].scores is empty")
         _match(dict.fromkeys(first["scores"], float), run["scores"], f"result.runs[{index}].scores")
         _match(rows, run["reference"], f"result.runs[{index}].reference")
+        if (place := (run["variant"], run["seed"])) in seen:
+            raise ValueError(f"result.runs[{index}] is {place[0]!r} with seed {place[1]} once more")
+        seen.add(place)
 
 
 def by_variant(result):
@@ -196,8 +203,8 @@ def interval(differences):
     return Paired(mean, mean - reach, mean + reach, p, n)
 
 
-def paired(result, first, second, score, other=None):
-    """The first variant's score minus the second's, paired by seed: the `interval` of their differences.
+def differences(result, first, second, score, other=None):
+    """The first variant's score minus the second's, seed by seed.
 
     Two runs of one seed share galaxies, batches and, where shapes agree, first weights; what a seed does to both
     cancels.
@@ -209,20 +216,36 @@ def paired(result, first, second, score, other=None):
         other: The second variant's result, where it is another experiment's.
 
     Returns:
-        `Paired`.
+        Array of shape (number of seeds,), in the order of the seeds.
 
     Raises:
         KeyError: for an unknown variant or score.
-        ValueError: for other seeds in the one than in the other, or fewer than two.
+        ValueError: for other seeds in the one than in the other.
 
     References:
         Chapter 8.
     """
-    seeds = [{run["seed"] for run in by_variant(r).get(v, ())} for r, v in ((result, first), (other or result, second))]
-    differences = values(result, first, score) - values(other or result, second, score) if seeds[0] == seeds[1] else ()
-    if len(differences) < 2:
-        raise ValueError(f"{first} and {second} must have the same two seeds or more, got {seeds[0]} and {seeds[1]}")
-    return interval(differences)
+    other = other or result
+    found = values(result, first, score), values(other, second, score)
+    seeds = [sorted(run["seed"] for run in by_variant(r)[v]) for r, v in ((result, first), (other, second))]
+    if seeds[0] != seeds[1]:
+        raise ValueError(f"{first} and {second} must have the same seeds, got {seeds[0]} and {seeds[1]}")
+    return found[0] - found[1]
+
+
+def paired(result, first, second, score, other=None):
+    """The `interval` of two variants' `differences`, with the same arguments.
+
+    Returns:
+        `Paired`.
+
+    Raises:
+        KeyError, ValueError: as `differences` does, and for fewer than two seeds.
+
+    References:
+        Chapter 8.
+    """
+    return interval(differences(result, first, second, score, other))
 
 
 def summary(result, scores, variants=None, digits=3):
