@@ -215,8 +215,8 @@ def fit(config, data, validation=None, model_class=AuxVAE, terms=terms, checkpoi
 
     Raises:
         ValueError: for a factor that the data lack or that is constant, fewer latents than factors, fewer than two
-            training rows, symmetries that the images do not have, or a checkpoint that is damaged or belongs to
-            another configuration or other data.
+            training rows, symmetries that the images do not have, validation rows of another shape or without the
+            factors, or a checkpoint that is damaged or belongs to another configuration or other data.
         FloatingPointError: when a term stops being finite, naming epoch, batch and term; the checkpoint stays as it
             was after the last whole epoch.
     """
@@ -227,6 +227,8 @@ def fit(config, data, validation=None, model_class=AuxVAE, terms=terms, checkpoi
     factor_scaling = Scaling.fit(config.factor_scaling, data.columns(names), dim=0) if names else Scaling("minmax")
     x, u = _tensors(image_scaling.to(device), data, names)
     _check_pixels(config, x)
+    if validation is not None:
+        _check_pixels(config, _tensors(image_scaling, validation, names)[0])
     with _threads(config.threads), torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         model = model_class(
@@ -275,6 +277,11 @@ def _check_trainable(config, data, validation, names):
         raise ValueError(f"augment='shear' exchanges the axes and needs square images, got {H} x {W}: use 'none'")
     if config.keep == "best" and validation is None:
         raise ValueError("keep='best' needs validation rows to choose by: fit(config, data, validation)")
+    if validation is not None and validation.images.shape[1:] != data.images.shape[1:]:
+        raise ValueError(
+            f"validation images have shape {validation.images.shape[1:]}, training images {data.images.shape[1:]}: "
+            "take both from one `split`"
+        )
 
 
 def _check_pixels(config, x):

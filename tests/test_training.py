@@ -121,10 +121,6 @@ def test_bernoulli_refuses_pixels_outside_0_to_1():
     config = Config(**TINY | {"likelihood": "bernoulli", "image_scaling": "standard"})
     with pytest.raises(ValueError, match=r"scaled pixels in \[0, 1\], got -.*image_scaling='minmax'"):
         fit(config, squares())
-    data = squares()
-    bright = FactorDataset(2 * data.images, data.factors, data.names)
-    with pytest.raises(ValueError, match=r"fitted on the training rows"):
-        fit(Config(**TINY | {"likelihood": "bernoulli", "image_scaling": "minmax"}), data, bright)
     with pytest.raises(ValueError, match="likelihood must be one of gaussian, bernoulli; got 'bce'"):
         Config(likelihood="bce")
     with pytest.raises(ValueError, match="likelihood must be one of gaussian, bernoulli; got 'bce'"):
@@ -297,6 +293,21 @@ def test_bad_data_and_factors_are_named():
     with pytest.raises(ValueError, match="factor 'side' is constant"):
         fit(Config(**TINY), constant)
     assert fit(Config(**TINY, factors=["brightness"]), constant).model.factors == ("brightness",)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (lambda data: squares(20, shape=(1, 33, 33)), r"validation images have shape \(1, 33, 33\), training images"),
+        (lambda data: FactorDataset(data.images, data.factors), "no factor 'brightness'; the data have u1, u2"),
+        (lambda data: FactorDataset(2 * data.images, data.factors, data.names), "fitted on the training rows"),
+    ],
+)
+def test_validation_rows_that_do_not_fit_are_refused_before_training(wrong, message):
+    data = squares()
+    config = Config(**TINY | {"likelihood": "bernoulli", "image_scaling": "minmax"})
+    with pytest.raises(ValueError, match=message):
+        fit(config, data, wrong(data), terms=None)  # which no batch could call
 
 
 def test_a_loss_that_explodes_is_named():
