@@ -66,7 +66,7 @@ build/peers/.ready: requirements.lock pyproject.toml tests/benchmarks/requiremen
 	$(PEERS)/python -m pip install --no-deps -r tests/benchmarks/requirements.txt
 	touch build/peers/.ready
 
-evidence: $(READY) ## run the experiments behind auxvae_lite/results, what is missing of them (nine hours on two cores)
+evidence: $(READY) ## run the experiments behind auxvae_lite/results, what is missing of them (eleven hours on two cores)
 	$(BIN)/python data_scripts/make_evidence.py
 	$(BIN)/python data_scripts/make_pretrained.py
 	$(BIN)/python -m auxvae_lite.explorer book/_static/explorer

@@ -32,6 +32,18 @@ def test_committed_results_are_valid():
         assert results.load(name)["experiment"] == name
 
 
+def test_a_repeat_has_the_runs_that_it_repeats():
+    repeated = [name for name in results.names() if name.startswith("galaxies") and name != "galaxies-authors"]
+    assert len(repeated) == 11
+    for name in repeated:
+        first, again = results.load(name), results.load(f"again/{name}")
+        assert again["experiment"] == name and again["n"] == first["n"]
+        assert again["config"]["variants"] == first["config"]["variants"]
+        for one, two in zip(first["runs"], again["runs"], strict=True):
+            assert (one["variant"], one["seed"], one["threads"]) == (two["variant"], two["seed"], two["threads"])
+            assert one["scores"].keys() == two["scores"].keys()
+
+
 def test_the_example_is_valid():
     results.validate(EXAMPLE)
     table = results.table(EXAMPLE)

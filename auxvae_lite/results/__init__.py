@@ -1,7 +1,8 @@
 """The committed evidence: one JSON file per experiment, checked against one schema, and its table.
 
 A file carries the sha256 of its content, so that a digit changed by hand or by a bad disk is noticed. Means and spreads
-are computed where they are shown, never stored. `python -m auxvae_lite.results` prints all tables.
+are computed where they are shown, never stored. `python -m auxvae_lite.results` prints all tables. The folder `again`
+has the experiments on galaxies once more, the same seeds with another machine's rounding (chapter 13).
 """
 
 import hashlib
@@ -68,7 +69,10 @@ def save(path, result):
 
 
 def load(name):
-    """Read, verify and validate a result: a committed experiment's name, or the path of a JSON file.
+    """Read, verify and validate a result.
+
+    Arguments:
+        name: A committed experiment's, "again/" and a name for its repeat, or the path of a JSON file.
 
     Raises:
         FileNotFoundError: for an unknown name, with those that exist.
