@@ -41,7 +41,7 @@ def kl_diag_normal(mu, logvar, prior_mean=0.0, prior_std=1.0):
         tensor(2.5000)
 
     References:
-        Eq. 4 of arXiv 2507.00298; derived in chapter 3. `expm1` keeps it exact at r = 0.
+        Eq. 4 of arXiv 2507.00298; derived in chapter 3. `expm1` keeps digits near r = 0.
     """
     prior_std = torch.as_tensor(prior_std, dtype=mu.dtype)
     _check_shapes(mu, logvar, prior_std)

@@ -95,8 +95,8 @@ def inter(z_recon, u, degree=3, reading="powers", products=True):
               \;+\; \frac{1}{d-K_f} \sum_{j} \sum_{i<k} |\rho(z_j, u_i u_k)|
 
     (`multiple` replaces the inner sum of the first term by R(z_j | u_k, ..., u_k^K).) The
-    digest says "no correlation between z_aux and z_recon", the code penalises z_recon
-    against u: pass z_aux as `u` for the former.
+    paper asks for no correlation between z_aux and z_recon, the authors' code penalises
+    z_recon against u: pass z_aux as `u` for the former.
 
     Arguments:
         z_recon: Means of the free latents, shape (B, d - K_f); with none the value is 0.

@@ -114,7 +114,8 @@ def normal(*shape, offset=0):
 # -\mathrm{KL} = \int q \log\frac pq\,dz \;\le\; \int q\,\Bigl(\frac pq - 1\Bigr)dz = \int p\,dz - \int q\,dz \le 0, \tag{3.2}
 # $$
 #
-# with integrals over the $z$ where $q > 0$: there $p$ may hold less than all of its mass, hence the last $\le$. KL is
+# with integrals over the $z$ where $q > 0$: there $p$ may hold less than all of its mass, hence the last $\le$. (Where
+# $q$ has mass and $p = 0$, KL is infinite.) KL is
 # zero only if $p = q$ wherever $q$ has mass. It is no distance: exchange $q$ and $p$ and you get another number.
 #
 # ## One dimension, by hand
@@ -277,9 +278,11 @@ check("largest relative difference from torch.distributions", worst, 0.0, tol=1e
 # ### Sum or mean?
 #
 # Much confusion about $\beta$ comes from sums and means. Here KL is *summed* over latents and averaged over the batch,
-# and $R$ is half the sum of squared errors over pixels. Another program that averages where we sum has silently
-# multiplied its $\beta$. To convert, divide its loss by its own weight of our $R$; what then stands before our KL is
-# the effective $\beta$. For "$\beta = 4$", ten latents and 33x33 pixels:
+# and $R$ is half the sum of squared errors over pixels, in units of the pixel noise $\sigma_x^2$ ([chapter
+# 5](05_model.ipynb)). Another program that averages where we sum has silently multiplied its $\beta$. To convert, divide
+# its loss by its own weight of our $R$; what then stands before our KL is the effective $\beta$. For "$\beta = 4$", ten
+# latents, 33x33 pixels and $\sigma_x = 1$ (for another $\sigma_x$ divide the last column by $\sigma_x^2$: beside our
+# 0.015, whose square is 0.000225, each is 4,444 times as large):
 
 # %%
 pixels, d, stated = 33 * 33, 10, 4.0
@@ -400,8 +403,8 @@ plt.show()
 # its nats in better pictures will do exactly this (*posterior collapse*). For a guided latent $\mu_0 = u$ varies with
 # variance 1, and ignoring costs $n/2$.
 #
-# That sheds light on a sentence one meets about this method, that too small a $1/n$ makes the encoder "ignore $x$ and
-# output $\mu \approx \mu_0$". It cannot do both: the encoder never sees $u$, so $\mu$ can follow $\mu_0 = u$ only by
+# That sheds light on a warning of the paper: with too small a $1/n$ the encoder ignores $x$ and follows the target
+# ([chapter 10](10_hyperparameters.ipynb) tests it). It cannot do both: the encoder never sees $u$, so $\mu$ can follow $\mu_0 = u$ only by
 # reading it off $x$. The tight prior punishes ignoring more than anything. What it can do is to make everything *else*
 # in $x$ look cheap.
 
@@ -675,7 +678,7 @@ for images in (100, 300, 1000):
 # ## Break it on purpose
 #
 # Three classic slips: the two Gaussians exchanged, a variance passed as a standard deviation, and a log-variance passed
-# as one. The first two give a number without complaint; only the last can be caught.
+# as one. The first two give a number without complaint; only the last can be caught, and only if a log-variance is not positive.
 
 # %%
 mu, wide, tight = torch.zeros(1), torch.zeros(1), torch.full((1,), -math.log(n))
@@ -699,7 +702,7 @@ except ValueError as error:
 # ## What this does not tell you
 #
 # - *Diagonal answers only.* If the true posterior of two latents is a tilted ellipse, no $\sigma_1, \sigma_2$ describe
-#   it (exercise 3.1 prices that).
+#   it: with correlation $c$ the best of them, $\sigma_j^2 = 1 - c^2$, misses it by $-\tfrac12 \log(1 - c^2)$ nats.
 # - *A small KL is not disentanglement.* (3.14) does not say which latent carries which factor; a rotation of the free
 #   latents leaves a standard normal prior as it is.
 # - *Nats are not quality.* `psf` costs most and is known least.
@@ -786,7 +789,8 @@ check("12.8 nats", least_batch(12.8), 133253, tol=1)
 #
 # $I - \log N \le 1$ means $N \ge e^{I-1}$. Informative codes and a small batch do not go together, and it gets worse
 # exponentially. Estimators that weight a batch as part of the whole set (Chen et al. 2018) lower the cost, not the
-# bound's moral. And (3.18) is a *necessary* condition only; the true need is larger.
+# bound's moral. And (3.18) is a *necessary* condition only, and the 12.8 nats are a lower bound themselves: the true
+# need can only be larger.
 #
 # </details>
 #
@@ -826,7 +830,7 @@ check("12.8 nats", least_batch(12.8), 133253, tol=1)
 # - `expm1` keeps the digits near collapse; sampling gives the same number with an error of $\sqrt{(2a^2+b^2)/S}$.
 # - The pull on a mean is $1/s^2$ per unit, so $n$ times stronger for guided latents; ignoring $x$ costs a guided latent
 #   $n/2$ nats and a free one nothing.
-# - "beta = 4" means nothing until you know what is summed and what is averaged.
+# - "beta = 4" means nothing until you know what is summed, what is averaged, and which $\sigma_x$ is in $R$.
 # - Mean KL = mutual information + KL of the aggregate, for a fixed prior. Estimates of the latter are too large, by at
 #   least $I - \log N$.
 #
