@@ -675,7 +675,7 @@ def evidence(draw):
         "code": draw(st.text()),
         "machine": draw(st.text()),
         "n": {part: draw(st.integers(0)) for part in ("train", "validation", "test")},
-        "runs": draw(st.lists(run, min_size=1, max_size=3)),
+        "runs": draw(st.lists(run, min_size=1, max_size=3, unique_by=lambda run: (run["variant"], run["seed"]))),
     }
 
 
