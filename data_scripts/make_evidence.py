@@ -221,7 +221,7 @@ def main():
         if options.sample:
             return repeat(runs, partial(do, workers=options.workers))
         for name in names:
-            out = options.out or ROOT / f"auxvae_lite/results/{name}.json"
+            out = options.out or committed(name)
             workers = 1 if name == "galaxies-threads" else options.workers  # its processes have two threads
             seeds = options.seeds or range(SEEDS.get(name, 3))
             print(results.table(complete(name, seeds, out, partial(do, folder=folder, workers=workers))))
@@ -268,7 +268,7 @@ def outside(runs, do):
         limits = allowed(name, run["variant"])
         reaches = reach(run, again, limits)
         worst = max(reaches, key=reaches.get)
-        beyond.append({key for key, reach in reaches.items() if reach > 1})
+        beyond.append({key for key, multiple in reaches.items() if multiple > 1})
         place, numbers = f"{name}, {run['variant']}, seed {run['seed']}", (run["scores"][worst], again["scores"][worst])
         print(
             f"{place}: {len(limits)} scores; {worst} {numbers[0]:.5f}, again {numbers[1]:.5f}, "
@@ -304,13 +304,7 @@ def allowed(experiment, variant):
 
 def complete(experiment, seeds, out, do):
     """An experiment's result: the runs that its file holds already, and `do` for the others; the file is written."""
-    variants = EXPERIMENTS[experiment]
-    if experiment in BENCHMARKS:
-        name, size, shared = BENCHMARKS[experiment]
-        config = asdict(Config(**shared)) | {"set": name, "size": size, "variants": variants}
-    else:
-        config = asdict(Config(**RECIPE)) | {"size": SIZE, "test_seed": TEST_SEED, "variants": variants}
-    config = json.loads(json.dumps(config))
+    variants, config = EXPERIMENTS[experiment], settings(experiment)
     held, machines, codes = held_runs(out, config)
     places = list(product(seeds, variants))
     missing = [place for place in places if place not in held]
@@ -329,6 +323,20 @@ def complete(experiment, seeds, out, do):
     if missing:
         results.save(out, result)
     return result
+
+
+def committed(experiment):
+    return ROOT / f"auxvae_lite/results/{experiment}.json"
+
+
+def settings(experiment):
+    """What an experiment's file says of its runs, as JSON has it: what they share, and what each variant changes."""
+    if experiment in BENCHMARKS:
+        name, size, shared = BENCHMARKS[experiment]
+        config = asdict(Config(**shared)) | {"set": name, "size": size}
+    else:
+        config = asdict(Config(**RECIPE)) | {"size": SIZE, "test_seed": TEST_SEED}
+    return json.loads(json.dumps(config | {"variants": EXPERIMENTS[experiment]}))
 
 
 def held_runs(out, config):

@@ -4,6 +4,7 @@ import copy
 import json
 from contextlib import nullcontext
 from functools import partial
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -139,6 +140,14 @@ def test_what_a_file_holds_is_not_run_again(script, tmp_path, monkeypatch):
     changed = script.complete("some", range(3), out, partial(fake, calls))
     assert [(task["config"]["beta"], task["config"]["seed"]) for task in calls[4:]] == [(5, 0), (5, 1), (1, 2), (5, 2)]
     assert results.values(changed, "four", "lds").tolist() == [5, 6, 7]
+
+
+def test_nothing_that_is_committed_would_be_run_again(script):
+    """A setting that a file words otherwise than the script costs its runs, hours for the authors' variant."""
+    for name in script.EXPERIMENTS:
+        held, _, _ = script.held_runs(script.committed(name), script.settings(name))
+        places = product(range(script.SEEDS.get(name, 3)), script.EXPERIMENTS[name])
+        assert held.keys() == set(places), name
 
 
 @pytest.mark.parametrize(("moved", "wrong"), [((), 0), ((0,), 0), ((1,), 0), ((0, 1), 1)])
