@@ -326,6 +326,7 @@ def complete(experiment, seeds, out, do):
 
 
 def committed(experiment):
+    """Path of an experiment's committed file."""
     return ROOT / f"auxvae_lite/results/{experiment}.json"
 
 
