@@ -195,8 +195,9 @@ else:
 # \tilde I(\mathbf k) = F\, a^3 (a^2 + k^2)^{-3/2} = F\, (1 + r_0^2 k^2)^{-3/2}. \tag{1.4}
 # $$
 #
-# **The shear.** Gravity bends the light on its way and moves each point of the disk to another, $\boldsymbol\theta = S
-# \boldsymbol\theta'$, with
+# **The shear.** A disk seen at an angle is an ellipse, and gravity, bending the light on its way, stretches what we
+# see a little more (by hundredths, and it magnifies as well). We put both into one map that moves each point of the
+# round disk to another, $\boldsymbol\theta = S \boldsymbol\theta'$, with
 #
 # $$
 # \begin{aligned}
@@ -257,8 +258,10 @@ else:
 # \end{aligned} \tag{1.9}
 # $$
 #
-# Two errors remain, and each has its knob. `period` $= L/p$: the copies leak into the stamp, by about $e^{-L/r_0}$
-# where the shear is small. `cutoff`: we stop the sum at a multiple of the Nyquist frequency $\pi/p$.
+# Two errors remain, and each has its knob. `period` $= L/p$: the copies leak into the stamp. The nearest one's centre
+# is $L$ less half a stamp, 3.3 arcsec, from its edge, so the leak goes as $e^{-(L - 3.3)/r}$, where $r = r_0
+# \sqrt{(1 + g)/(1 - g)}$ is the scale along the ellipse's long axis. `cutoff`: we stop the sum at a multiple of the
+# Nyquist frequency $\pi/p$.
 #
 # **Why beyond Nyquist?** At the pixel centres $\boldsymbol\theta = p\,\mathbf j$ with whole numbers $\mathbf j$, the
 # wave vectors $\mathbf k$ and $\mathbf k + (2\pi/p, 0)$ give the same $e^{i\mathbf k\cdot\boldsymbol\theta}$. An image
@@ -287,7 +290,7 @@ for period, cutoff in ((96, 1.0), (96, 2.0), (192, 3.0)):
 # $$
 #
 # halved for each component of $\mathbf k$ that is 0 (there are half as many vectors). Cosines and sines separate in
-# $x$ and $y$, so (1.9) is two products of small matrices per image. The code writes out $|S\mathbf k|^2 = \mathbf
+# $x$ and $y$, so (1.9) is four products of small matrices per image. The code writes out $|S\mathbf k|^2 = \mathbf
 # k^\top S^2\, \mathbf k$, with
 #
 # $$
@@ -394,8 +397,8 @@ plt.show()
 
 # %% [markdown]
 # Notice squares and diamonds below their lines: (1.13) knows no stamp, and second moments give the cut-off ends the
-# greatest weight. At radius 0.4 the edge costs about as much shear as the blur, at 0.6 far more. An encoder has to
-# learn all of this: *no moment belongs to one factor alone*.
+# greatest weight. At radius 0.4 the edge costs about as much shear as blur and pixel, at 0.6 far more. An encoder has
+# to learn all of this: *no moment belongs to one factor alone*.
 #
 # ## Check it by Monte Carlo
 #
@@ -451,6 +454,9 @@ check("variance over mean", ratio, 1.0, tol=0.02)
 # $$
 #
 # So the two means stand at most $D$ standard deviations apart, and $\omega_i = \Delta_i/\bar\lambda_i$ reaches it.
+# No cleverer function of the counts does better: the logarithm of their likelihood ratio, which decides best, is
+# $\sum_i N_i \ln(\lambda^A_i/\lambda^B_i)$ plus a constant. That is a weighted sum, too, and where the two galaxies
+# are much alike its weights are these $\omega_i$.
 
 
 # %%
@@ -670,7 +676,7 @@ plt.show()
 # ## Break it on purpose
 #
 # A shear of 1 or more turns the disk inside out ($1 - g^2 \le 0$ in (1.5)); columns can come in a wrong order or
-# number; a table from elsewhere may hold a NaN. Each should stop at once and name the row.
+# number; a table from elsewhere may hold a NaN. Each should stop at once and name the place.
 
 # %%
 broken = data.factors[:8].copy()
@@ -690,11 +696,14 @@ for name, attempt in attempts.items():
         print(f"{name}: {error}\n")
 
 # %% [markdown]
+# *What passes*: an order that makes possible galaxies. Exchange `g1` and `g2`, or `radius` and `psf`, and every row
+# passes. So take columns by their names, never by their place.
+#
 # ## What this does not tell you
 #
 # - *Real galaxies* have bulges, arms and neighbours; real telescopes a PSF that is no Gaussian, a sky, and a detector.
 #   The only randomness here is that of the photons.
-# - *No sky* makes the corners exactly empty. With a sky the trap of the logarithm would close by itself (exercise 1.3).
+# - *No sky* leaves three pixels in ten empty. With a sky the logarithm would be no trap (exercise 1.3).
 # - *The factors are independent*, because we drew them so. In nature bright galaxies tend to be large.
 # - *The quirk of the constant seed* was measured with our renderer and numpy's generator; the authors' images are not
 #   public, and another generator falls out of step in another way.
@@ -813,7 +822,8 @@ check("five counts of sky", share_of_zeros(data.clean, 5.0), 0.0021, tol=3e-4)
 # ## Take-aways
 #
 # - Disk, shear, blur and pixel are products in Fourier space; moments and single photons confirm the result.
-# - `psf` is written in the core of small galaxies and nowhere else; (1.14) says how legibly, in standard errors.
+# - `psf` is written in the core, legibly where the galaxy is small or bright; (1.14) says how legibly, in standard
+#   errors.
 # - A scaling chooses which pixels matter; $\log_{10}$ with empty pixels gives the choice to chance, asinh to the
 #   galaxy.
 # - Split first, fit on training rows, and let exact symmetries give you rows for free.

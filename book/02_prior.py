@@ -169,12 +169,13 @@ plt.show()
 # mean $u_j$ and variance $s^2$, for every $u$.
 #
 # 1. Average over $z_\mathrm{recon}$, whose prior does not know $u$: $\bar h(z_\mathrm{aux}) = \mathbb E[h_1 \mid
-#    z_\mathrm{aux}]$. Then $\mathbb E_u[\bar h(z_\mathrm{aux}) - z_\mathrm{aux}] = u - u = 0$ for all $u$.
+#    z_\mathrm{aux}]$. With $\mathbb E_u$ for the mean over $z \sim p(z \mid u)$ at one $u$, $\mathbb E_u[\bar
+#    h(z_\mathrm{aux}) - z_\mathrm{aux}] = u - u = 0$ for all $u$.
 # 2. If the $u$ fill an open set, only the zero function has mean 0 under every $\mathcal N(u, s^2 I)$ (the family is
 #    *complete*). So $\bar h(z_\mathrm{aux}) = z_\mathrm{aux}$.
-# 3. By the law of total variance $s^2 = \operatorname{Var}(\bar h_j) + \mathbb E[\operatorname{Var}(h_{1j} \mid
-#    z_\mathrm{aux})] = s^2 + \mathbb E[\dots]$. Nothing is left for the last term: $h_1 = z_\mathrm{aux}$, and
-#    $z_\mathrm{recon}$ cannot enter.
+# 3. By the law of total variance, at this $u$ too, $s^2 = \operatorname{Var}(\bar h_j) + \mathbb
+#    E[\operatorname{Var}(h_{1j} \mid z_\mathrm{aux})] = s^2 + \mathbb E[\dots]$. Nothing is left for the last term:
+#    $h_1 = z_\mathrm{aux}$, and $z_\mathrm{recon}$ cannot enter.
 #
 # (What $z_\mathrm{recon}$ does within itself may bend, and differ with $z_\mathrm{aux}$, as long as it stays $\mathcal
 # N(0, I)$ at each value.)
@@ -362,7 +363,8 @@ check("variance of z_recon", z[:, 2].var(), 1.0, tol=0.02)
 #
 # A weighted mean. A tight prior makes the latent $\hat u$: *the encoder does not ignore the image, it becomes a
 # regression of the factor on the image*. A loose prior leaves it to the decoder. (Only $\beta/s^2$ matters here, so
-# $\beta = 20$ with variance 1, the authors' setting, pulls like variance 0.05 with $\beta = 1$.)
+# $\beta = 20$ with variance 1, the authors' setting, pulls like variance 0.05 with $\beta = 1$. Their factors are
+# min-max scaled, with a spread of $1/\sqrt{12}$: in units of the spread, as ours are, that is twelve times more, 0.6.)
 #
 # To see who wins, let the decoder learn, too. In the linear world the encoder is $\mu = M x$ with variances
 # $\sigma_j^2$, the decoder $\hat x = W z$ with columns $w_j$. Latent $j$ has the prior mean $m_j$ and variance $s_j^2$
@@ -399,10 +401,10 @@ check("variance of z_recon", z[:, 2].var(), 1.0, tol=0.02)
 # \end{aligned} \tag{2.13}
 # $$
 #
-# The first is (2.10) with matrices. Each of the three minimises $L$ while the others are held, so repeating them never
-# raises it. The world has two known factors and an *unknown* one, $v$: factor $u_1$ is as plain as flux (ten times the
-# noise), $u_2$ as faint as `psf` (as strong as the noise), and $v$, which nobody told the prior about, is in between
-# (three times).
+# The first is (2.10) with matrices. Each of the three minimises $L$ while the others are held, so repeating them
+# never raises it (it may stop in a local minimum). The world has two known factors and an *unknown* one, $v$: factor
+# $u_1$ is as plain as flux (ten times the noise), $u_2$ as faint as `psf` (as strong as the noise), and $v$, which
+# nobody told the prior about, is in between (three times).
 
 
 # %%
@@ -465,14 +467,16 @@ plt.show()
 # (The account leaves out about a nat on each side of the bargain: what the honest latent draws, and what it costs to
 # transmit $v$.) The curves cross near this rule, the vertical line. Below it the latent follows its factor, as well as
 # any linear guess can. Right, with one free latent for the one unknown, nobody needs to steal, and even variance 1
-# aligns. So the tight prior matters where *something else in the image is worth more than the factor*.
+# aligns. So in this world the tight prior matters where *something else in the image is worth more than the factor and
+# has no latent of its own*.
 #
 # ## What the galaxies say
 #
 # Now real training runs, three seeds each, scored on 16,384 fresh galaxies (the committed results; the recipe is that
 # of [chapter 6](06_training.ipynb)). `ssim_clean` is the likeness of the pictures, 1 at best ([chapter
 # 7](07_metrics.ipynb)); `flux`, `radius` and `psf` are correlations of a factor with its latent; `aux_recon` is the
-# mean size of those between guided and free latents, 0 at best. First the variance, with all the images:
+# mean size of those between guided and free latents, 0.006 for columns that have nothing to do with each other. First
+# the variance, with all the images:
 
 
 # %%
@@ -559,10 +563,10 @@ plt.show()
 # \tfrac12 \bigl( \epsilon^2 + (1 - \epsilon^2) - 1 - \log \epsilon^2 \bigr) = -\log \epsilon. \tag{2.15}
 # $$
 #
-# To a tenth of the spread that is 2.3 nats, next to nothing beside the numbers of the price table. In (2.6) the
-# renaming that mixes factors into $z_\mathrm{recon}$ is forbidden, for the *model*; but the encoder is not the model's
-# exact posterior, and a small price is soon paid. What happens when nothing else forbids the copy, $\lambda_2 = 0$ (LDS
-# is a score of independence, 1 at best, of [chapter 7](07_metrics.ipynb)):
+# To a tenth of the spread that is 2.3 nats, next to nothing beside the last line of the price table. In (2.5) the
+# renaming that mixes factors into $z_\mathrm{recon}$ is forbidden, for the *model*; but the encoder is not the
+# model's exact posterior, and a small price is soon paid. What happens when nothing else forbids the copy, $\lambda_2
+# = 0$ (LDS, 1 at best, says how much of a factor's correlations sits in one latent, [chapter 7](07_metrics.ipynb)):
 
 # %%
 check("price of a copy to a tenth, nats", -np.log(0.1), 2.3026, tol=1e-4)
@@ -575,8 +579,9 @@ for name, runs in pair.items():
 
 # %% [markdown]
 # `psf` is found as well as before, and $z_\mathrm{recon}$ copies what is guided: its correlations with $z_\mathrm{aux}$
-# are almost thirty times larger. Alignment is the prior's work; *independence is not*, and it needs the penalties of
-# [chapter 4](04_regularizers.ipynb).
+# grow from 0.008, hardly more than chance, to 0.23. Alignment is the prior's work (these runs have a little of
+# $\lambda_1$ as well, 0.1; without it `psf` comes out the same, [chapter 10](10_hyperparameters.ipynb)). *Independence
+# is not*: the penalties of [chapter 4](04_regularizers.ipynb) take away the correlations, and a part of the rest.
 #
 # ## Break it on purpose
 #
@@ -708,7 +713,7 @@ check("min-max, times 12,000", 12_000 * same_guidance(1000, 1 / 12), 1.0, tol=1e
 #
 # </details>
 #
-# **2.** You make the prior ten times tighter still. What happens to a factor that the image hardly shows?
+# **2.** You make the prior's variance ten times smaller still. What happens to a factor that the image hardly shows?
 #
 # <details><summary>Answer</summary>
 #
@@ -731,7 +736,7 @@ check("min-max, times 12,000", 12_000 * same_guidance(1000, 1 / 12), 1.0, tol=1e
 #
 # - $\mathcal N(0, I)$ is blind to rotations, and every factorised prior to (2.3); means that are told fix
 #   $z_\mathrm{aux}$, sign and scale included, and leave $z_\mathrm{recon}$ its rotations.
-# - $1/n$ is the precision of a mean of $n$ measurements, relative to the scale of $u$; a miss of $\delta$ costs
+# - $1/n$ is the variance of a mean of $n$ measurements, relative to the spread of $u$; a miss of $\delta$ costs
 #   $n\delta^2/2$ nats.
 # - The mean ends at a weighted average of the best guess of the factor and the decoder's wish; a tight prior makes the
 #   encoder a regression.

@@ -12,7 +12,8 @@
 # [![Open this chapter in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/YOUR_GITHUB_OWNER/auxvae-lite/blob/main/book/03_kl.ipynb)
 # [![Launch this chapter on Binder](https://mybinder.org/badge_logo.svg)](https://mybinder.org/v2/gh/YOUR_GITHUB_OWNER/auxvae-lite/main?urlpath=lab/tree/book/03_kl.ipynb)
 #
-# [Module `divergences`](api.md#divergences) · Section 3, Eqs. 4 and 5, of [arXiv 2507.00298](https://arxiv.org/abs/2507.00298)
+# [Module `divergences`](api.md#divergences) · Section 3, Eqs. 4 and 5, of [arXiv
+# 2507.00298](https://arxiv.org/abs/2507.00298)
 #
 # The encoder answers every image with a Gaussian, the prior expected another one; the Kullback-Leibler divergence is
 # the price of the difference, in nats. We work it out with a pencil, see how it pulls, and meet a second divergence
@@ -277,12 +278,12 @@ check("largest relative difference from torch.distributions", worst, 0.0, tol=1e
 # %% [markdown]
 # ### Sum or mean?
 #
-# Much confusion about $\beta$ comes from sums and means. Here KL is *summed* over latents and averaged over the batch,
-# and $R$ is half the sum of squared errors over pixels, in units of the pixel noise $\sigma_x^2$ ([chapter
-# 5](05_model.ipynb)). Another program that averages where we sum has silently multiplied its $\beta$. To convert, divide
-# its loss by its own weight of our $R$; what then stands before our KL is the effective $\beta$. For "$\beta = 4$", ten
-# latents, 33x33 pixels and $\sigma_x = 1$ (for another $\sigma_x$ divide the last column by $\sigma_x^2$: beside our
-# 0.015, whose square is 0.000225, each is 4,444 times as large):
+# Much confusion about $\beta$ comes from sums and means. Here KL is *summed* over latents and averaged over the
+# batch, and $R$ is half the sum of squared errors over pixels, in units of the pixel noise $\sigma_x^2$ ([chapter
+# 5](05_model.ipynb)). Another program that averages where we sum has silently multiplied its $\beta$. To convert,
+# divide its loss by its own weight of our $R$; what then stands before our KL is the effective $\beta$. For "$\beta =
+# 4$", ten latents, 33x33 pixels and $\sigma_x = 1$ (for another $\sigma_x$ divide the last column by $\sigma_x^2$:
+# beside our 0.015, whose square is 0.000225, each is 4,444 times as large):
 
 # %%
 pixels, d, stated = 33 * 33, 10, 4.0
@@ -404,9 +405,9 @@ plt.show()
 # variance 1, and ignoring costs $n/2$.
 #
 # That sheds light on a warning of the paper: with too small a $1/n$ the encoder ignores $x$ and follows the target
-# ([chapter 10](10_hyperparameters.ipynb) tests it). It cannot do both: the encoder never sees $u$, so $\mu$ can follow $\mu_0 = u$ only by
-# reading it off $x$. The tight prior punishes ignoring more than anything. What it can do is to make everything *else*
-# in $x$ look cheap.
+# ([chapter 10](10_hyperparameters.ipynb) tests it). It cannot do both: the encoder never sees $u$, so $\mu$ can
+# follow $\mu_0 = u$ only by reading it off $x$. The tight prior punishes ignoring more than anything. What it can do
+# is to make everything *else* in $x$ look cheap.
 
 # %%
 u = normal(4000, 1)
@@ -677,8 +678,9 @@ for images in (100, 300, 1000):
 #
 # ## Break it on purpose
 #
-# Three classic slips: the two Gaussians exchanged, a variance passed as a standard deviation, and a log-variance passed
-# as one. The first two give a number without complaint; only the last can be caught, and only if a log-variance is not positive.
+# Three classic slips: the two Gaussians exchanged, a variance passed as a standard deviation, and a log-variance
+# passed as one. The first two give a number without complaint; only the last can be caught, and only if a
+# log-variance is not positive.
 
 # %%
 mu, wide, tight = torch.zeros(1), torch.zeros(1), torch.full((1,), -math.log(n))

@@ -12,7 +12,8 @@
 # [![Open this chapter in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/YOUR_GITHUB_OWNER/auxvae-lite/blob/main/book/04_regularizers.ipynb)
 # [![Launch this chapter on Binder](https://mybinder.org/badge_logo.svg)](https://mybinder.org/v2/gh/YOUR_GITHUB_OWNER/auxvae-lite/main?urlpath=lab/tree/book/04_regularizers.ipynb)
 #
-# [Module `regularizers`](api.md#correlation-penalties) · Section 3, Eqs. 6 to 9, of [arXiv 2507.00298](https://arxiv.org/abs/2507.00298)
+# [Module `regularizers`](api.md#correlation-penalties) · Section 3, Eqs. 6 to 9, of [arXiv
+# 2507.00298](https://arxiv.org/abs/2507.00298)
 #
 # Aux-VAE asks its latents to be independent, and measures independence by correlations within a batch. We derive what
 # that measure sees, build three things that it does not see, and find one of them in a trained model.
@@ -262,9 +263,9 @@ for name, (z, u) in pairs.items():
 
 # %% [markdown]
 # $R_0$ is what a free latent pays, the shortfall from $R_1$ what a guided one does. Notice the third and fourth row:
-# the same latent, the same factor counted from another zero, and $P_3$ rises by more than a third. (Exercise 4.1 shows
-# why.) Our factors are standardised, so their zero is the mean. And notice the last column of `z = -u` and of `z = u^2`:
-# zero, as if nothing were wrong.
+# the same latent, the same factor counted from another zero, and $P_3$ rises by more than a third. (Exercise 4.1
+# shows why.) Our factors are standardised, so their zero is the mean. And notice the last column of `z = -u` and of
+# `z = u^2`: zero, as if nothing were wrong.
 #
 # The three penalties are built from one reading or the other. With $K_f$ factors and $\operatorname{dep}$ for either
 # measure,
@@ -491,12 +492,15 @@ for B in (2, 5, 64):
 # %%
 for B, reference in {2: 34.5, 5: 16.1, 64: 5.7}.items():
     check(f"B = {B}", sums[B], reference, tol=0.5)
+push = math.erf(0.02 * math.sqrt(128 / 2))  # 2 Phi(rho sqrt B) - 1
+check("mean sign of rho in batches of 128, true 0.02", push, 0.18, tol=0.002)
 
 # %% [markdown]
 # So the *value* of a penalty says nothing without its batch size, and two runs with different batches cannot be
-# compared by it. Subtracting (4.14) would change no slope, so we document it and subtract nothing. But chance does blunt
-# the penalty. Where the true $|\rho|$ is far below (4.14), the sign of a batch's $\rho$, and with it the push, is nearly a
-# coin's: at $B = 128$ a true 0.02 is pushed down with a sixth of the full force, on average.
+# compared by it. Subtracting (4.14) would change no slope, so we document it and subtract nothing. But chance does
+# blunt the penalty. Where the true $|\rho|$ is far below (4.14), the sign of a batch's $\rho$, and with it the push,
+# is nearly a coin's. On average it is $2 \Phi(\rho \sqrt B) - 1$: at $B = 128$ a true 0.02 is pushed down with 0.18
+# of the full force.
 #
 # ## What the two weights really do
 #
@@ -522,10 +526,10 @@ for variant, runs in groups.items():
 print(f"{len(runs)} seeds each, scored on {counts['test']:,} unseen galaxies")
 
 # %% [markdown]
-# *$\lambda_1$, 0.5 in place of 0.1*: nothing improves. LDS, SAP and the correlation of `psf` are a little lower, LDS by
-# hardly more than rounding moves it. At $1/n$ the prior has already done the aligning ([chapter 3](03_kl.ipynb): the
-# pull on the mean is $n$ times stronger), and explicitness asks for the same thing once more. (Even $\lambda_1 = 0$ makes
-# no difference that three seeds could tell: [chapter 10](10_hyperparameters.ipynb).)
+# *$\lambda_1$, 0.5 in place of 0.1*: nothing improves. LDS, SAP and the correlation of `psf` are a little lower, LDS
+# by hardly more than rounding moves it. At $1/n$ the prior has already done the aligning ([chapter 3](03_kl.ipynb):
+# the pull on the mean is $n$ times stronger), and explicitness asks for the same thing once more. (Even $\lambda_1 =
+# 0$ makes no difference that three seeds could tell: [chapter 10](10_hyperparameters.ipynb).)
 #
 # *$\lambda_2$, 0 in place of 0.6*: LDS falls by almost a half. But LDS and $\lambda_2$ are not strangers. Write $m_k$
 # for the largest $|\rho|$ of factor $k$ with any latent (here its guided one), and split what is left into the other
@@ -549,12 +553,13 @@ print(f"{len(runs)} seeds each, scored on {counts['test']:,} unseen galaxies")
 # $$
 #
 # So $\lambda_2$ shrinks the denominator of the score that is then reported as its success: training on the test
-# question, if on other rows. `corr_aux_recon` is hardly better as a witness, since four of the five guided latents are nearly equal to
-# their factors and so it is nearly the mean of $F_k/(d - K_f)$ once more. SAP is the mean over factors of
-# $\rho_{(1)}^2 - \rho_{(2)}^2$, the best latent's share of the variance less the second best's. It is a function of the
-# same correlations, but a milder one: it squares them, and takes only the second largest. What does it say? The mean of
-# $\rho_{(1)}^2$ is in the file too (the guided latents), so subtracting SAP from it leaves the mean of $\rho_{(2)}^2$.
-# And if all factors had the same $m$ and the same $S = G + F$, (4.15) would turn an LDS into $S = m/\mathrm{LDS} - m$:
+# question, if on other rows. `corr_aux_recon` is hardly better as a witness, since four of the five guided latents
+# are nearly equal to their factors and so it is nearly the mean of $F_k/(d - K_f)$ once more. SAP is the mean over
+# factors of $\rho_{(1)}^2 - \rho_{(2)}^2$, the best latent's share of the variance less the second best's. It is a
+# function of the same correlations, but a milder one: it squares them, and takes only the second largest. What does
+# it say? The mean of $\rho_{(1)}^2$ is in the file too (the guided latents), so subtracting SAP from it leaves the
+# mean of $\rho_{(2)}^2$. And if all factors had the same $m$ and the same $S = G + F$, (4.15) would turn an LDS into
+# $S = m/\mathrm{LDS} - m$:
 
 # %%
 for variant, runs in groups.items():
@@ -647,10 +652,10 @@ plt.show()
 
 # %% [markdown]
 # This goes against the score. By LDS the free latents of this model know nothing, and a straight line agrees. A
-# nearest-neighbour reader finds more than half of `flux`, more than three quarters of `radius` and half of `g1` in them
-# (shuffled rows come out below zero: worse than guessing the mean). Over seeds `radius` leaks most, and which shear leaks
-# more changes (chapter 8 has five). It is the third blind spot, for the most part: the
-# best single latent tells a quarter of `radius` and next to nothing of the others; several tell it together. ([Chapter
+# nearest-neighbour reader finds more than half of `flux`, more than three quarters of `radius` and half of `g1` in
+# them (shuffled rows come out below zero: worse than guessing the mean). Over seeds `radius` leaks most, and which
+# shear leaks more changes (chapter 8 has five). It is the third blind spot, for the most part: the best single latent
+# tells a quarter of `radius` and next to nothing of the others; several tell it together. ([Chapter
 # 7](07_metrics.ipynb) leaves out the galaxies far out: then a line finds a sixth of `radius`, and LDS falls, but what
 # several latents tell together stays what it was.) And what the argument about means left out is there as well: the
 # *widths* of the free latents follow `flux` and `radius`.
@@ -714,11 +719,11 @@ if galaxy_rows == 4000:
     check("shuffled, 55 times (4.14)", both["against u, shuffled"][1], 0.694, tol=0.11)
 
 # %% [markdown]
-# Here it makes little difference, because four guided latents correlate with their factors to 0.999. (Shuffled rows are
-# the mean of 20 shuffles: 5 correlations with factors and 10 with products at degree 1, 55 in all at degree 3, each as
-# large by chance as (4.14) says.) At degree 1 the trained model lies *below* chance, at degree 3 above: no straight copy
-# shows over all rows, and powers do; but powers weigh the galaxies far out more than anything else.
-# The choice would matter for factors that the image does not tell, such as `psf`: its $z_\mathrm{aux}$ is a guess from
+# Here it makes little difference, because four guided latents correlate with their factors to 0.999. (Shuffled rows
+# are the mean of 20 shuffles: 5 correlations with factors and 10 with products at degree 1, 55 in all at degree 3,
+# each as large by chance as (4.14) says.) At degree 1 the trained model lies *below* chance, at degree 3 above: no
+# straight copy shows over all rows, and powers do; but powers weigh the galaxies far out more than anything else. The
+# choice would matter for factors that the image does not tell, such as `psf`: its $z_\mathrm{aux}$ is a guess from
 # the image, so a penalty against the guess forbids what one against $u$ allows, to share the guess's errors.
 #
 # ## Break it on purpose
@@ -785,9 +790,10 @@ for c in (0.0, 0.25, 1.0, 5.0):
 #
 # ### Exercise 4.2 (code, 15 minutes)
 #
-# The *distance correlation* is zero, in the limit of many rows, only for independent columns. Take the matrix of distances $|a_i - a_k|$ of one
-# column, subtract its row means and its column means and add its overall mean; call it $A$, and $B$ for the other
-# column. It is $\sqrt{\overline{AB}/\sqrt{\overline{AA}\;\overline{BB}}}$, with bars for means over all entries.
+# The *distance correlation* is zero, in the limit of many rows, only for independent columns. Take the matrix of
+# distances $|a_i - a_k|$ of one column, subtract its row means and its column means and add its overall mean; call it
+# $A$, and $B$ for the other column. It is $\sqrt{\overline{AB}/\sqrt{\overline{AA}\;\overline{BB}}}$, with bars for
+# means over all entries.
 
 
 # %% tags=["solution"]
@@ -799,20 +805,26 @@ def distance_correlation(a, b):
 
 
 # %%
-small = grid(800)
+def by_chance(B):
+    """Mean distance correlation of B random rows of the comb with B others of u."""
+    rows = [(rng.permutation(800)[:B], rng.permutation(800)[:B]) for _ in range(50)]
+    return np.mean([distance_correlation(comb[i], small[j]) for i, j in rows])
+
+
+small, rng = grid(800), np.random.default_rng(seed)
 comb = signs[((small + 1) * 8).long()]
-shuffled = comb[torch.from_numpy(np.random.default_rng(seed).permutation(800))]
 check("a straight line", distance_correlation(2 * small + 1, small), 1.0, tol=1e-6)
 check("z = u^2", distance_correlation(small**2, small), 0.49, tol=0.01)
 check("Thue-Morse", distance_correlation(comb, small), 0.111, tol=0.002)
-check("Thue-Morse, shuffled", distance_correlation(shuffled, small), 0.05, tol=0.045)
+check("by chance, 800 rows", by_chance(800), 0.04, tol=0.01)
+check("by chance, 64 rows", by_chance(64), 0.15, tol=0.02)
 
 # %% [markdown]
 # <details><summary>Why</summary>
 #
-# It sees the parabola at once. It sees the comb, too, but faintly: 0.11, where shuffled columns have 0.04 on average. In a
-# batch of 64 it would drown, for there they have 0.15. A measure that is *able* to see everything may still need many rows to do so, and
-# this one costs $B^2$ per pair of columns.
+# It sees the parabola at once. It sees the comb, too, but faintly: 0.11, where shuffled columns have 0.04 on average.
+# In a batch of 64 it would drown, for there they have 0.15. A measure that is *able* to see everything may still need
+# many rows to do so, and this one costs $B^2$ per pair of columns.
 #
 # </details>
 #
@@ -849,8 +861,8 @@ check("inter of noise, 256 against 64", ratio, 0.5, tol=0.01)
 #
 # ## Quiz
 #
-# **1.** A colleague shows $|\rho(z_7, u_k)| < 0.01$ for all factors and concludes that $z_7$ carries no information about
-# them. What do you ask to see?
+# **1.** A colleague shows $|\rho(z_7, u_k)| < 0.01$ for all factors and concludes that $z_7$ carries no information
+# about them. What do you ask to see?
 #
 # <details><summary>Answer</summary>
 #
@@ -885,8 +897,8 @@ check("inter of noise, 256 against 64", ratio, 0.5, tol=0.01)
 #   sign, and above degree 1 to bends.
 # - $z = u^2$ fools degree 1, sixteen signs fool degree 3, two latents together fool every measure of pairs.
 # - Chance is worth $\Gamma(\frac{B-1}2)/(\sqrt\pi\,\Gamma(\frac B2))$ per correlation: quote the batch size.
-# - $\lambda_2$ shrinks LDS's own denominator. Neighbours still read half or more of three factors' variance off the free
-#   latents of a model with a nearly perfect LDS; without $\lambda_2$ nearly all of it.
+# - $\lambda_2$ shrinks LDS's own denominator. Neighbours still read half or more of three factors' variance off the
+#   free latents of a model with a nearly perfect LDS; without $\lambda_2$ nearly all of it.
 #
 # ## Further reading
 #

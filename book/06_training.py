@@ -148,8 +148,8 @@ for name, rho in ceiling.items():
 # L = \frac{R + \beta\,\mathrm{KL}}{P} + \lambda_1\,(\text{explicitness} + \text{intra}) + \lambda_2\,\text{inter}. \tag{6.4}
 # $$
 #
-# Here is (6.2) as the package has it, with a second likelihood, for pixels that are 0 or 1 ([chapter 11](11_dsprites.ipynb));
-# and that place:
+# Here is (6.2) as the package has it, with a second likelihood, for pixels that are 0 or 1 ([chapter
+# 11](11_dsprites.ipynb)); and that place:
 
 # %%
 show_source(training.reconstruction)
@@ -171,9 +171,9 @@ show_source(training.total)
 #
 # ## Check it by hand
 #
-# Let the decoder miss every pixel by 0.1, with $\sigma_x = 1$; let all ten latents have $\mu = 1$, $\sigma = 1$, and give
-# the prior no factors. Then $R = \tfrac12 \cdot 1089 \cdot 0.01 = 5.445$ and $\mathrm{KL} = 10 \cdot \tfrac12 = 5$,
-# whatever the batch.
+# Let the decoder miss every pixel by 0.1, with $\sigma_x = 1$; let all ten latents have $\mu = 1$, $\sigma = 1$, and
+# give the prior no factors. Then $R = \tfrac12 \cdot 1089 \cdot 0.01 = 5.445$ and $\mathrm{KL} = 10 \cdot \tfrac12 =
+# 5$, whatever the batch.
 
 # %%
 posterior = Posterior(torch.ones(8, 10), torch.zeros(8, 10))
@@ -216,9 +216,10 @@ plt.show()
 # %% [markdown]
 # Three things to notice.
 #
-# *KL does not go to zero.* The prior is only $1/\sqrt n$ wide, about a hundredth of a standard deviation. An encoder that
-# misses $u_j$ by $\delta$ pays $n \delta^2/2$. It can place four factors to within a few prior widths; `psf` it cannot,
-# since the image does not tell, and nearly all of the remaining KL is the price of that one factor (next cell).
+# *KL does not go to zero.* The prior is only $1/\sqrt n$ wide, about a hundredth of a standard deviation. An encoder
+# that misses $u_j$ by $\delta$ pays $n \delta^2/2$. It can place four factors to within a few prior widths; `psf` it
+# cannot, since the image does not tell, and nearly all of the remaining KL is the price of that one factor (next
+# cell).
 #
 # *Intra and inter do not go to zero either.* Two independent columns of a batch of $B$ rows still correlate by chance,
 # on average by about $\sqrt{2/(\pi B)} = 0.07$ at $B = 128$. Intra adds up 20 such pairs and ends there, at 1.4;
@@ -236,8 +237,9 @@ for name, kl, sd in zip(latents, activity.kl, activity.sd, strict=True):
 # %% [markdown]
 # ## Check it by Monte Carlo
 #
-# The loss has KL in closed form (6.3). What it means is an average, $\mathrm{KL} = \mathbb E_{z \sim q}[\log q(z) - \log p(z)]$.
-# So draw from the posteriors that the model has just learned, and average: the same number, within its standard error.
+# The loss has KL in closed form (6.3). What it means is an average, $\mathrm{KL} = \mathbb E_{z \sim q}[\log q(z) -
+# \log p(z)]$. So draw from the posteriors that the model has just learned, and average: the same number, within its
+# standard error.
 
 # %% tags=["nbval-ignore-output"]
 some = validation.rows(slice(0, 500))
@@ -267,10 +269,10 @@ plt.show()
 # To the eye the decoder returns the noiseless galaxy, not the picture that it was shown: ten numbers cannot carry the
 # noise of a thousand pixels. Counted in photons that is not true of every galaxy; exercise 6.2 asks of which.
 #
-# Now hold one galaxy and move one latent at a time. Rows named by a factor run through its whole range, in its own unit;
-# the last row moves the first latent of $z_\mathrm{recon}$ by two prior standard deviations either way. It changes the
-# picture, although its correlations with the factors (next figure) are small: what does not correlate in the data can
-# still steer the decoder.
+# Now hold one galaxy and move one latent at a time. Rows named by a factor run through its whole range, in its own
+# unit; the last row moves the first latent of $z_\mathrm{recon}$ by two prior standard deviations either way. It
+# changes the picture, although its correlations with the factors (next figure) are small: what does not correlate in
+# the data can still steer the decoder.
 
 # %% mystnb={"image": {"alt": "Rows of pictures decoded while one latent moves. The flux row brightens, the radius row widens, the g1 row stretches from upright to lying, the g2 row turns along the diagonals, the psf row hardly changes, and the row of a free latent goes from a faint wide galaxy to a bright compact one."}}
 typical = galaxies.render([[5e4, 0.4, 0.0, 0.0, 0.3]])[0].numpy()
@@ -286,9 +288,10 @@ plt.show()
 # %% [markdown]
 # ## Measure it
 #
-# A score means little alone. SSIM compares two pictures window by window ([Wang et al. 2004](https://doi.org/10.1109/TIP.2003.819861)); with one range for the
-# whole set, which is how the paper computes it, even a *black* image does well. So each SSIM stands beside the scores of
-# a black image, of the set's mean image and of the noiseless truth. LDS, the paper's score of disentanglement, is
+# A score means little alone. SSIM compares two pictures window by window ([Wang et al.
+# 2004](https://doi.org/10.1109/TIP.2003.819861)); with one range for the whole set, which is how the paper computes
+# it, even a *black* image does well. So each SSIM stands beside the scores of a black image, of the set's mean image
+# and of the noiseless truth. LDS, the paper's score of disentanglement, is
 #
 # $$
 # \mathrm{LDS} = \frac1K \sum_k \frac{\max_j |\rho(z_j, u_k)|}{\sum_j |\rho(z_j, u_k)|}. \tag{6.5}
@@ -366,8 +369,9 @@ for name in "galaxies-headline", "galaxies-threads", "galaxies-recipe":
 # at little cost. `psf`, about which the image says least, is lost altogether, and in one of the stored runs `flux`
 # as well ([chapter 2](02_prior.ipynb) shows each seed).
 #
-# *The rest is small change.* Without the symmetries, or with the authors' $\lambda_1 = 0.5$ in place of 0.1, `psf` loses
-# half a hundredth in all three seeds, where the control loses 0.002; nothing else moves by more than its spread.
+# *The rest is small change.* Without the symmetries, or with the authors' $\lambda_1 = 0.5$ in place of 0.1, `psf`
+# loses half a hundredth in all three seeds, where the control loses 0.002; nothing else moves by more than its
+# spread.
 #
 # ## Break it on purpose
 #
@@ -401,8 +405,8 @@ for name, attempt in attempts.items():
 # %% [markdown]
 # ## What this does not tell you
 #
-# - *LDS and $\lambda_2$ are partly circular*: inter shrinks the denominator of (6.5). A score that $\lambda_2$ optimises
-#   cannot be the only witness for it.
+# - *LDS and $\lambda_2$ are partly circular*: inter shrinks the denominator of (6.5). A score that $\lambda_2$
+#   optimises cannot be the only witness for it.
 # - *Correlations are easily deceived.* Chapters [5](05_model.ipynb) and [7](07_metrics.ipynb) take a model of this
 #   recipe and leave out the few galaxies whose free latents lie farthest from the rest: its normalised LDS falls from
 #   nearly 1 to between 0.6 and 0.7.
@@ -493,9 +497,9 @@ check("Aux-VAE, here", between(0.9995), 0.998, tol=1e-3)
 # %% [markdown]
 # <details><summary>Why</summary>
 #
-# The scale has no zero at 0: only 0.144 separates a black image from the truth, so hundredths are large. 0.96 leaves more
-# than a quarter of that distance open, 0.9995 next to nothing. (The sets differ in their noise and their scaling, so the
-# two columns are not one experiment; that is the ledger's business.)
+# The scale has no zero at 0: only 0.144 separates a black image from the truth, so hundredths are large. 0.96 leaves
+# more than a quarter of that distance open, 0.9995 next to nothing. (The sets differ in their noise and their
+# scaling, so the two columns are not one experiment; that is the ledger's business.)
 #
 # </details>
 #
@@ -534,7 +538,8 @@ check("Aux-VAE, here", between(0.9995), 0.998, tol=1e-3)
 # ## Take-aways
 #
 # - The loss has three units: nats (R, KL), correlations (penalties), and the number of pixels that relates them.
-# - Train with `fit(Config(...), data)`; the arrays may be your own; with `checkpoint=` the run can be stopped and resumed.
+# - Train with `fit(Config(...), data)`; the arrays may be your own; with `checkpoint=` the run can be stopped and
+#   resumed.
 # - No score without its floor, its ceiling, its number of rows and its spread over seeds.
 # - The tight prior aligns the latents; $\lambda_2$ takes the free ones out of the correlations, and so carries the LDS.
 #
@@ -546,9 +551,9 @@ check("Aux-VAE, here", between(0.9995), 0.998, tol=1e-3)
 #
 # <details class="instructor"><summary>For the teacher</summary>
 #
-# *Wrong answers to expect.* That flux is hardest, because its noise grows with it; that KL should go to zero; that SSIM
-# 0.89 is "89 % right". *Where to pause.* Before the cell of the Cramér-Rao bound, and before the table of scores: cover
-# the column "read against" and ask what each number means. *What to cut.* With 45 minutes, start training, teach the loss
-# while it runs (75 seconds), and skip the Monte-Carlo check and exercise 6.2.
+# *Wrong answers to expect.* That flux is hardest, because its noise grows with it; that KL should go to zero; that
+# SSIM 0.89 is "89 % right". *Where to pause.* Before the cell of the Cramér-Rao bound, and before the table of
+# scores: cover the column "read against" and ask what each number means. *What to cut.* With 45 minutes, start
+# training, teach the loss while it runs (75 seconds), and skip the Monte-Carlo check and exercise 6.2.
 #
 # </details>

@@ -114,8 +114,8 @@ show_source(metrics._similarity)
 #
 # A window counts as "like black" when its mean is well below a hundredth of $\mathcal R$ and its standard deviation
 # well below three hundredths; at both marks exactly it has $\tfrac12 \cdot \tfrac12$. The paper scales all images by
-# the range of the *whole set*, that is, by the brightest pixel of all, which a small, sharp galaxy has. Against that pixel most of the
-# sky, and most of a faint galaxy, is black.
+# the range of the *whole set*, that is, by the brightest pixel of all, which a small, sharp galaxy has. Against that
+# pixel most of the sky, and most of a faint galaxy, is black.
 
 
 # %%
@@ -575,9 +575,9 @@ check("of seven others, scores that agree with LDS", sum(agree) - 1, 7, tol=0)
 #
 # *What keeps the Aux-VAE from its limit?* Compare three rows in the column MIG. From the photon limit to the guided
 # latents with noise it loses most: `psf` correlates by 0.84 in place of 0.89, and the other four by 0.999 in place of
-# 0.9999, which ten levels can feel. From there to the model itself MIG loses another 0.03, and the neighbours' estimate
-# 0.05, more than in the first step; the other scores lose about a hundredth or less. Only the free latents differ between these two rows. So MIG, alone of all
-# scores, says that the free latents know something.
+# 0.9999, which ten levels can feel. From there to the model itself MIG loses another 0.03, and the neighbours'
+# estimate 0.05, more than in the first step; the other scores lose about a hundredth or less. Only the free latents
+# differ between these two rows. So MIG, alone of all scores, says that the free latents know something.
 #
 # ## What the penalty does not see
 #
@@ -703,10 +703,10 @@ check("radius by trees, in the band", band["trees"][1], 0.68, tol=0.15)
 
 # %% [markdown]
 # Two things were hidden, then. A *straight* part, a sixth of `radius`, was hidden by the distant rows: without them a
-# line finds it (of `flux` it found most of its tenth before), and LDS, which counts it once for each of five latents that
-# are much alike, falls.
-# The *larger* part is the trees': they find the same with the distant rows or without, and a line never does. It sits
-# in bends and in what several latents tell together (chapter 4: the best one alone tells a quarter of `radius`).
+# line finds it (of `flux` it found most of its tenth before), and LDS, which counts it once for each of five latents
+# that are much alike, falls. The *larger* part is the trees': they find the same with the distant rows or without,
+# and a line never does. It sits in bends and in what several latents tell together (chapter 4: the best one alone
+# tells a quarter of `radius`).
 #
 # Why did D and C not object? Their trees see all latents at once, take the best source of a factor, and leave a
 # poorer copy alone. MIG asks what each latent knows by itself, and saw a part of it: less than there is, since the
@@ -797,9 +797,9 @@ check("D of noise, by lasso, at least", min(D, 0.6), 0.6, tol=1e-9)
 
 # %% [markdown]
 # *Why 0.000.* If every row is its own class, the class fixes the row and so the code's bin: $H(\text{bin} \mid c) =
-# 0$, and $I(z_j; c) = H(\text{bin}_j)$, which is the same for the right code and for noise of the same distribution. The
-# gap is the difference of two equal numbers. *Why the lasso's D is high.* D and C look at shares only. Always read
-# them beside I.
+# 0$, and $I(z_j; c) = H(\text{bin}_j)$, which is the same for the right code and for noise of the same distribution.
+# The gap is the difference of two equal numbers. *Why the lasso's D is high.* D and C look at shares only. Always
+# read them beside I.
 #
 # ## What this does not tell you
 #
@@ -807,8 +807,8 @@ check("D of noise, by lasso, at least", min(D, 0.6), 0.6, tol=1e-9)
 #   the decoder.
 # - *Whether the factors are the right ones.* Every score takes $u$ as given, and as independent. With correlated
 #   factors a perfect code is no longer perfect by LDS, SAP or MIG.
-# - *A spread.* The two models are one seed each; rounding alone moves LDS by 0.01 in the middle of 252 runs, and by 0.10 at
-#   most (chapter 13).
+# - *A spread.* The two models are one seed each; rounding alone moves LDS by 0.01 in the middle of 252 runs, and by
+#   0.10 at most (chapter 13).
 # - *Higher-order sharing.* MIG and SAP look at one code at a time; only the trees of DCI see two codes that tell
 #   together what neither tells alone.
 # - *Anything that leaves the mean alone.* Trees predict means. If $z = u^2$ with $u$ symmetric about 0, the mean of $u$
@@ -908,9 +908,9 @@ check("with unit variance", our_beta(4, 0.00025, 3 * 64 * 64, 1.0), 6.144, tol=1
 #
 # <details><summary>Answer</summary>
 #
-# Each factor sits in two latents, or more, and each latent serves one factor. Or the code is perfect, and MIG gave every
-# value of a continuous factor a class of its own. Or the importances came from a lasso and the codes are noise. Ask for
-# C, for the classes, and for I.
+# Each factor sits in two latents, or more, and each latent serves one factor. Or the code is perfect, and MIG gave
+# every value of a continuous factor a class of its own. Or the importances came from a lasso and the codes are noise.
+# Ask for C, for the classes, and for I.
 #
 # </details>
 #

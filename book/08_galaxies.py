@@ -57,8 +57,8 @@ seed = 0
 #
 # The regression's LDS is at least the Aux-VAE's: not to be told apart as it stands, far better of ranks. The VAE and
 # its kin draw best, the Aux-VAE a little behind them. So "far better disentangled than a VAE" is true, and is what
-# *labels* do: the question is what the Aux-VAE adds to them. It draws better than the regression, and it has latents for what no label
-# tells ([chapter 9](09_sensitivity.ipynb) takes labels away).
+# *labels* do: the question is what the Aux-VAE adds to them. It draws better than the regression, and it has latents
+# for what no label tells ([chapter 9](09_sensitivity.ipynb) takes labels away).
 #
 # </details>
 
@@ -287,8 +287,8 @@ against("lds_ranks_normalised", 2)
 
 # %% [markdown]
 # (A ceiling is an expectation, which a run can pass. The one printed is a mean over methods: for ten latents it is
-# 0.947, for the regression's five 0.975. So compare normalised values.) Now the paper's own way to count: the first three factors alone, and as the authors' script
-# has it, with sampled codes of at most 10,000 *training* images.
+# 0.947, for the regression's five 0.975. So compare normalised values.) Now the paper's own way to count: the first
+# three factors alone, and as the authors' script has it, with sampled codes of at most 10,000 *training* images.
 
 # %%
 columns = {"lds3": "first three", "lds3_normalised": "normalised"}
@@ -363,9 +363,10 @@ def per_factor(label, variants):
 per_factor("linear", methods)
 
 # %% [markdown]
-# Every encoder knows four factors. `psf` separates them, since hardly a pixel depends on it: who is not made to predict
-# the labels never learns it, not even the IDVAE, which has them in training. Now take the ten latents of the VAE, read five factors from them by that line, and score the
-# *readings*. No part of the VAE has changed; five regressions have been added.
+# Every encoder knows four factors. `psf` separates them, since hardly a pixel depends on it: who is not made to
+# predict the labels never learns it, not even the IDVAE, which has them in training. Now take the ten latents of the
+# VAE, read five factors from them by that line, and score the *readings*. No part of the VAE has changed; five
+# regressions have been added.
 
 # %%
 columns = {"lds_normalised": "latents", "lds_readout_normalised": "readings"}
@@ -790,8 +791,8 @@ check("at 1/n, lambda_2's effect on D", gain.mean, 0.013, tol=0.002)
 # *The prior, $1/n$, works by every score*, and within this training it alone brings `psf`. (The authors' variant, whose
 # variance is 1, finds it after 120 epochs and more.)
 #
-# *$\lambda_1$ stands in for the tight prior, in part.* Its effect comes with a negative interaction of the same size: at
-# variance 1 it helps, at $1/n$ it adds nothing by any of the four scores. It does not bring `psf`.
+# *$\lambda_1$ stands in for the tight prior, in part.* Its effect comes with a negative interaction of the same size:
+# at variance 1 it helps, at $1/n$ it adds nothing by any of the four scores. It does not bring `psf`.
 #
 # *$\lambda_2$ makes the LDS.* Its effect on LDS has the largest mean (0.44, against 0.37 for $1/n$; five seeds do
 # not tell the two apart), half of that on SAP, a small one on MIG, and on D none that five seeds can show on average;
@@ -879,10 +880,10 @@ check("normalised LDS gained by showing the label", gained, 0.16, tol=0.08)
 
 # %% [markdown]
 # With the label shown, `psf` is known better than photons allow. And given *another* galaxy's label, the code tells
-# that label's `psf`, whatever the picture: it was never seen, it was told. The LDS rises with it. (It is
-# highest for the wrong label, which it is scored against: a likely reason is that what follows the picture no longer
-# correlates with that label, and so does not count as a copy.) So a score of $q(z \mid x, u)$ measures, in part, how much
-# of its input an encoder hands on.
+# that label's `psf`, whatever the picture: it was never seen, it was told. The LDS rises with it. (It is highest for
+# the wrong label, which it is scored against: a likely reason is that what follows the picture no longer correlates
+# with that label, and so does not count as a copy.) So a score of $q(z \mid x, u)$ measures, in part, how much of its
+# input an encoder hands on.
 #
 # ## What this does not tell you
 #
@@ -978,8 +979,8 @@ check("regression", plain, 1.03, tol=0.02)
 # <details><summary>Why</summary>
 #
 # Four fifths by a line afterwards, all of it by a regression. An honest sentence: "With the same labels, five seeds
-# cannot tell the guided model's LDS from a regression's; of ranks it is lower; it draws better". The comparison with an unguided VAE shows only that
-# labels carry information.
+# cannot tell the guided model's LDS from a regression's; of ranks it is lower; it draws better". The comparison with
+# an unguided VAE shows only that labels carry information.
 #
 # </details>
 #

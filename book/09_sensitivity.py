@@ -108,8 +108,8 @@ show_source(sensitivity.perturb)
 show_source(sensitivity._perturbed)
 
 # %% [markdown]
-# **A linear decoder** shows what to expect. Let $\hat x = W\mu + b$, with column $w_j$ for latent $j$. Noise changes the
-# picture by $a\,s_j\,\varepsilon_{ij}\,w_j$, and since $\mathbb E\,\varepsilon^2 = 1$,
+# **A linear decoder** shows what to expect. Let $\hat x = W\mu + b$, with column $w_j$ for latent $j$. Noise changes
+# the picture by $a\,s_j\,\varepsilon_{ij}\,w_j$, and since $\mathbb E\,\varepsilon^2 = 1$,
 #
 # $$
 # \mathbb E\,\lVert \hat x(\tilde\mu) - \hat x(\mu) \rVert^2 = a^2 s_j^2\,\lVert w_j \rVert^2. \tag{9.4}
@@ -124,11 +124,11 @@ show_source(sensitivity._perturbed)
 # $$
 #
 # Several latents, spoilt independently, add up: under noise always, under shuffling if they are uncorrelated. (Else
-# $2\,w_j^\top w_k \operatorname{Cov}(\mu_j, \mu_k)$ comes on top for each ordered pair.) So for a linear decoder, at $a = 1$,
-# the two ways differ by a factor of 2, *whatever
-# the distribution of the latent*, and if a shuffled latent does less harm than a noisy one, something is not linear:
-# the decoder, the score, or both. SSIM certainly is not. It takes each image by itself and has a bottom, so a huge error
-# in one picture of a hundred costs a hundredth, and a middling one in every picture costs more.
+# $2\,w_j^\top w_k \operatorname{Cov}(\mu_j, \mu_k)$ comes on top for each ordered pair.) So for a linear decoder, at
+# $a = 1$, the two ways differ by a factor of 2, *whatever the distribution of the latent*, and if a shuffled latent
+# does less harm than a noisy one, something is not linear: the decoder, the score, or both. SSIM certainly is not. It
+# takes each image by itself and has a bottom, so a huge error in one picture of a hundred costs a hundredth, and a
+# middling one in every picture costs more.
 #
 # | symbol | name | unit | shape |
 # |---|---|---|---|
@@ -138,9 +138,9 @@ show_source(sensitivity._perturbed)
 # | $\Delta$ | `perturb(...)` | SSIM, no unit | one number |
 # | $w_j$ | here only | pixels per latent unit | (P,) |
 #
-# **A group of latents.** Two groups can be compared only if equally many latents are spoilt in each. `drops` takes all
-# the pairs of guided latents, and all those of free ones (at most ten of each), and averages. The number of free latents
-# is five in all three cases: Case 2 has eight latents, Case 3 seven.
+# **A group of latents.** Two groups can be compared only if equally many latents are spoilt in each. `drops` takes
+# all the pairs of guided latents, and all those of free ones (at most ten of each), and averages. The number of free
+# latents is five in all three cases: Case 2 has eight latents, Case 3 seven.
 #
 # ## Check it by hand
 #
@@ -187,15 +187,15 @@ check("long tails, noise, median", middle[0], 11.4, tol=1.2)
 
 # %% [markdown]
 # Noise of one standard deviation treats both alike. Shuffling the latent with long tails does less to the typical row
-# than noise does, and a great deal to a few: its *mean* error is twice as large. A score that counts rows, as SSIM does,
-# will therefore call this latent less sensitive to shuffling than to noise. Shuffled values are at least values that
-# occur.
+# than noise does, and a great deal to a few: its *mean* error is twice as large. A score that counts rows, as SSIM
+# does, will therefore call this latent less sensitive to shuffling than to noise. Shuffled values are at least values
+# that occur.
 #
 # ## One model, latent by latent
 #
-# The package carries a model of Case 1. Perturb each of its latents alone, on galaxies that are new to it. *Bulk* is the
-# distance between the quartiles in standard deviations, divided by its value for a normal distribution, 1.349: 1 is
-# normal, 1.28 is flat, and near 0 the standard deviation is the work of a few distant rows.
+# The package carries a model of Case 1. Perturb each of its latents alone, on galaxies that are new to it. *Bulk* is
+# the distance between the quartiles in standard deviations, divided by its value for a normal distribution, 1.349: 1
+# is normal, 1.28 is flat, and near 0 the standard deviation is the work of a few distant rows.
 
 # %% tags=["nbval-ignore-output"]
 model = pretrained.load("galaxies-auxvae")
@@ -338,9 +338,9 @@ check("least rise of z_recon's mean", np.diff(means).min(), 0.039, tol=5e-4)
 # But 0.06 is a sixth of the way to forgetting the galaxy, and the smallest of five seeds still has 0.035. The decoder
 # consults the free latents in every run. With every factor given, what do they hold? See two sections down.
 #
-# **S2**, first half: *the fewer factors in u, the more z_recon matters.* Confirmed by shuffling: its drop goes 0.06, 0.15, 0.26,
-# and both steps are clear of zero. Under noise both means rise as well, but the first step is within the scatter of
-# five seeds.
+# **S2**, first half: *the fewer factors in u, the more z_recon matters.* Confirmed by shuffling: its drop goes 0.06,
+# 0.15, 0.26, and both steps are clear of zero. Under noise both means rise as well, but the first step is within the
+# scatter of five seeds.
 #
 # **S2**, second half: *in Case 3, perturbing z_recon drops SSIM most.* It depends on "most". Among the three cases it
 # does. Against $z_\mathrm{aux}$ of the same model it does not: shuffled, guided latents cost 0.08 more, and under noise
@@ -484,9 +484,10 @@ for how, expected, tol in (("noise", 0.16, 0.1), ("shuffle", 0.055, 0.025)):
 # figure that compares groups of different size compares sizes.
 #
 # The third is the worst. The same latent of the same model costs 0.08, 0.16 or 0.24 under noise, depending on the 300
-# galaxies: how far the few distant ones lie decides $s_j$, and so the noise that all the others get. Shuffled, it costs
-# 0.04 to 0.06. The evidence perturbs all models on the same 1,024 galaxies, so they can be compared; but its numbers for
-# noise in the free latents belong to these galaxies. Where noise and shuffling disagree, believe the shuffling.
+# galaxies: how far the few distant ones lie decides $s_j$, and so the noise that all the others get. Shuffled, it
+# costs 0.04 to 0.06. The evidence perturbs all models on the same 1,024 galaxies, so they can be compared; but its
+# numbers for noise in the free latents belong to these galaxies. Where noise and shuffling disagree, believe the
+# shuffling.
 #
 # ## What this does not tell you
 #
@@ -503,9 +504,9 @@ for how, expected, tol in (("noise", 0.16, 0.1), ("shuffle", 0.055, 0.025)):
 #
 # ### Exercise 9.1 (pen, 5 minutes)
 #
-# A linear decoder has uncorrelated latents of standard deviations $s$ and columns of lengths $\ell_j = \lVert w_j \rVert$. Give the
-# mean squared error that appears when *all* of them are perturbed, for both ways. With $s = (1, 2)$, $\ell = (3, 1)$
-# and $a = 1$: noise adds 13.
+# A linear decoder has uncorrelated latents of standard deviations $s$ and columns of lengths $\ell_j = \lVert w_j
+# \rVert$. Give the mean squared error that appears when *all* of them are perturbed, for both ways. With $s = (1,
+# 2)$, $\ell = (3, 1)$ and $a = 1$: noise adds 13.
 
 
 # %% tags=["solution"]
@@ -524,8 +525,8 @@ check("half the noise", added_error([1, 2], [3, 1], "noise", 0.5), 3.25, tol=1e-
 # <details><summary>Why</summary>
 #
 # Noise terms are independent with mean 0, so the mixed terms of the square average to 0 whatever the columns and the
-# correlations. Two shuffled changes share the image they start from, and their mixed term is
-# $2\,w_j^\top w_k \operatorname{Cov}(\mu_j, \mu_k)$: 0 only for uncorrelated latents or orthogonal columns. Then only the squares
+# correlations. Two shuffled changes share the image they start from, and their mixed term is $2\,w_j^\top w_k
+# \operatorname{Cov}(\mu_j, \mu_k)$: 0 only for uncorrelated latents or orthogonal columns. Then only the squares
 # stay.
 #
 # </details>
@@ -631,8 +632,10 @@ check("one of five", share_of_copies(5, 1), 0.04, tol=1e-12)
 #
 # ## Further reading
 #
-# - [Breiman 2001](https://doi.org/10.1023/A:1010933404324), where shuffling one input measures what a model makes of it.
-# - [Hooker et al. 2021](https://arxiv.org/abs/1905.03151) on what goes wrong when shuffled inputs contradict each other.
+# - [Breiman 2001](https://doi.org/10.1023/A:1010933404324), where shuffling one input measures what a model makes of
+#   it.
+# - [Hooker et al. 2021](https://arxiv.org/abs/1905.03151) on what goes wrong when shuffled inputs contradict each
+#   other.
 # - [Locatello et al. 2019](https://arxiv.org/abs/1811.12359): without guidance nothing says which latent gets what.
 #
 # <details class="instructor"><summary>For the teacher</summary>

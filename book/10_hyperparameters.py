@@ -105,8 +105,9 @@ factorial, prior = results.load("galaxies-factorial"), results.load("galaxies-pr
 # 1 - \mathrm{LDS} \approx \frac{(d-1)\,e(n)}{1 + (d-1)\,e(n)}, \qquad e(n) \approx \sqrt{2/(\pi n)}. \tag{10.3}
 # $$
 #
-# It is an expectation, not a bound: 0.111 on the 3,278 validation rows and 0.053 on the 16,384 test rows. *The same model has a larger $C$ on
-# fewer rows.* Values of $C$ can be compared between cells, not between sets of different size.
+# It is an expectation, not a bound: 0.111 on the 3,278 validation rows and 0.053 on the 16,384 test rows. *The same
+# model has a larger $C$ on fewer rows.* Values of $C$ can be compared between cells, not between sets of different
+# size.
 #
 # ## What a weight weighs
 #
@@ -155,8 +156,8 @@ show_source(training.total)
 # scale, with the converted weights, it has to be $7 \cdot 0.00045 = 0.00315$.
 #
 # *Ignoring x.* An encoder that does not look at the image gives every image the same code. The mean KL of a guided
-# latent, $\tfrac12 [n \sigma^2 + n\, \mathbb E (u - \mu)^2 - 1 - \log(n \sigma^2)]$ with chapter 3's formula, is smallest at
-# $\mu = \mathbb E\, u = 0$ and $\sigma^2 = 1/n$. Then $n u^2/2$ is left, and $u$ has unit variance:
+# latent, $\tfrac12 [n \sigma^2 + n\, \mathbb E (u - \mu)^2 - 1 - \log(n \sigma^2)]$ with chapter 3's formula, is
+# smallest at $\mu = \mathbb E\, u = 0$ and $\sigma^2 = 1/n$. Then $n u^2/2$ is left, and $u$ has unit variance:
 #
 # $$
 # \mathbb E\,\mathrm{KL}_j = \frac n2 = 5{,}734\ \text{nats for each guided latent, at } n = 11{,}468. \tag{10.7}
@@ -343,8 +344,8 @@ for scale, place in winner.items():
     print(f"    {told_apart[scale][1]} of the {near.sum()} one step away")
 
 # %% [markdown]
-# *Does each seed choose the same cell?* And, the hardest: *choose by two seeds, look at the third*. The third has had no
-# say, so its value is honest. It shows what luck was in the choice:
+# *Does each seed choose the same cell?* And, the hardest: *choose by two seeds, look at the third*. The third has had
+# no say, so its value is honest. It shows what luck was in the choice:
 
 # %%
 left_out = {}
@@ -481,23 +482,23 @@ check("the scale, SSIM", lost, 0.015, tol=5e-4)
 # **H1**: *the product has a usable minimum over the grid.* It depends on the scale of the loss.
 #
 # *Ours: a region, not a cell.* The winner's four neighbours cannot be told from it, the next five cells lie behind by
-# less (0.01 to 0.11) than luck alone would flatter a winner (0.13), and a seed left out ranks the choice first, sixth and sixth. Run
-# again with the same seeds on another machine, whose last digits differ, the grid has another winner
-# ([chapter 13](13_ledger.ipynb)). But sixth of 27 is far from chance (14), and one knob is clear: $\beta = 1$ beats 10, by a third of $C$. $\lambda_2$ of a half or 1 looks
-# better than a tenth (0.60 and 0.62 against 0.83; the interval of the last against the first still holds 0), and of
-# $\lambda_1$ three seeds see nothing (within 0.1). The best
-# $\beta$ is the grid's smallest, so the minimum, if there is one, may lie outside. The product is decided by $1 -
-# \mathrm{LDS}$, with 94 % of the variance between cells and seven tenths of that between seeds.
+# less (0.01 to 0.11) than luck alone would flatter a winner (0.13), and a seed left out ranks the choice first, sixth
+# and sixth. Run again with the same seeds on another machine, whose last digits differ, the grid has another winner
+# ([chapter 13](13_ledger.ipynb)). But sixth of 27 is far from chance (14), and one knob is clear: $\beta = 1$ beats
+# 10, by a third of $C$. $\lambda_2$ of a half or 1 looks better than a tenth (0.60 and 0.62 against 0.83; the
+# interval of the last against the first still holds 0), and of $\lambda_1$ three seeds see nothing (within 0.1). The
+# best $\beta$ is the grid's smallest, so the minimum, if there is one, may lie outside. The product is decided by
+# $1 - \mathrm{LDS}$, with 94 % of the variance between cells and seven tenths of that between seeds.
 #
-# *Theirs: not usable with three seeds.* The winner differs clearly from 2 of 26 cells, no knob's interval is clear of 0,
-# and the choice of two seeds comes fifth, second and twenty-fourth in the third. The covariance shows one reason: where
-# LDS is better MSE tends to be worse, and a product forgives the one for the other. $1 - \mathrm{LDS}$ still varies more
-# than MSE, but it no longer decides alone.
+# *Theirs: not usable with three seeds.* The winner differs clearly from 2 of 26 cells, no knob's interval is clear of
+# 0, and the choice of two seeds comes fifth, second and twenty-fourth in the third. The covariance shows one reason:
+# where LDS is better MSE tends to be worse, and a product forgives the one for the other. $1 - \mathrm{LDS}$ still
+# varies more than MSE, but it no longer decides alone.
 #
-# *The scale moves MSE more than either grid does*: by a factor of 1.6, where cells differ by 1.4 and 1.5. It moves SSIM
-# by 0.015, more than our grid (0.008) and less than theirs (0.023). Under theirs every one of the 27 cells has a larger MSE and a
-# lower SSIM (0.956 on average, against 0.971); 23 have a better LDS, in an interval that just holds 0; and $C$ itself is
-# worse in 23. The scale is a knob that the paper does not list.
+# *The scale moves MSE more than either grid does*: by a factor of 1.6, where cells differ by 1.4 and 1.5. It moves
+# SSIM by 0.015, more than our grid (0.008) and less than theirs (0.023). Under theirs every one of the 27 cells has a
+# larger MSE and a lower SSIM (0.956 on average, against 0.971); 23 have a better LDS, in an interval that just holds
+# 0; and $C$ itself is worse in 23. The scale is a knob that the paper does not list.
 #
 # ## How it fails
 #
@@ -545,8 +546,8 @@ for axis, name in zip(axes[2], (*knobs, "training images"), strict=True):
 plt.show()
 
 # %% [markdown]
-# The recipe stands in both tables, with LDS 0.973 and 0.991: the same seeds on another machine. Rounding alone moves LDS
-# that much (chapter 6). And the rows of n = 300, 1000 and 3000 were trained on that many of the images.
+# The recipe stands in both tables, with LDS 0.973 and 0.991: the same seeds on another machine. Rounding alone moves
+# LDS that much (chapter 6). And the rows of n = 300, 1000 and 3000 were trained on that many of the images.
 #
 # *Notice* the scale of the first row: a black image has SSIM 0.344, the mean image 0.602. Nothing in this figure comes
 # near. *Notice* the last row: `psf` is either there or not, with nothing between 0.13 and 0.55. Against the recipe,
@@ -566,19 +567,22 @@ print("mean and 95 % interval, n =", p.n)
 
 # %% [markdown]
 # **F1**: *$\lambda_1$ or $\lambda_2$ too high, or $1/n$ too small: the latent follows the target, SSIM drops sharply,
-# the encoder ignores x.* No, but for one part: under the narrowest prior a latent follows `psf` a little more. With $\lambda_1$ a thousand times the recipe's, $\lambda_2$ 167 times, or a prior variance
-# 8,700 times smaller, SSIM falls from 0.977 to 0.968, 0.965 and 0.972, in every seed, though of these three falls only
-# the second has an interval clear of 0. The pictures get a little worse, not sharply. And the mechanism cannot be the
-# one named: the encoder sees $x$ and nothing else. It does not know $u$ except through $x$, so the only way to follow
-# the target is to read the image. Ignoring it costs $n/2$ nats a latent (10.7), and $\lambda_1$ on top: a narrow prior and
+# the encoder ignores x.* No, but for one part: under the narrowest prior a latent follows `psf` a little more. With
+# $\lambda_1$ a thousand times the recipe's, $\lambda_2$ 167 times, or a prior variance 8,700 times smaller, SSIM
+# falls from 0.977 to 0.968, 0.965 and 0.972, in every seed, though of these three falls only the second has an
+# interval clear of 0. The pictures get a little worse, not sharply. And the mechanism cannot be the one named: the
+# encoder sees $x$ and nothing else. It does not know $u$ except through $x$, so the only way to follow the target is
+# to read the image. Ignoring it costs $n/2$ nats a latent (10.7), and $\lambda_1$ on top: a narrow prior and
 # $\lambda_1$ *punish* ignoring. ($\lambda_2$ does not. It would like free latents best that ignore the image; but the
-# guided ones, whose $n/2$ nats remain, it leaves alone.) The grid says the same: by (10.6) the authors' scale is ours with $\lambda_1$
-# of 1,100 to 4,400, $\beta$ of 2,200 to 22,000 and $\lambda_2$ of 220 to 2,200, and the worst of its 81 runs has SSIM 0.922.
+# guided ones, whose $n/2$ nats remain, it leaves alone.) The grid says the same: by (10.6) the authors' scale is ours
+# with $\lambda_1$ of 1,100 to 4,400, $\beta$ of 2,200 to 22,000 and $\lambda_2$ of 220 to 2,200, and the worst of its
+# 81 runs has SSIM 0.922.
 #
-# What goes wrong at the ends is something else. With $\lambda_2 \ge 10$ and $\beta = 1$ `psf` is lost, 0.84 to 0.1: forbidding the
-# free latents any correlation outweighs everything, and the hardest factor is dropped first. With $\lambda_1 = 100$
-# the demand for correlation becomes louder and the correlation *lower*: 0.63 for `psf`, 0.986 for `flux`. Only the
-# narrow prior makes the latent follow its target better (`psf` 0.848), at the price of 0.005 in SSIM.
+# What goes wrong at the ends is something else. With $\lambda_2 \ge 10$ and $\beta = 1$ `psf` is lost, 0.84 to 0.1:
+# forbidding the free latents any correlation outweighs everything, and the hardest factor is dropped first. With
+# $\lambda_1 = 100$ the demand for correlation becomes louder and the correlation *lower*: 0.63 for `psf`, 0.986 for
+# `flux`. Only the narrow prior makes the latent follow its target better (`psf` 0.848), at the price of 0.005 in
+# SSIM.
 
 # %%
 ends = {"lambda_1 = 100": 0.968, "lambda_2 = 100": 0.965, "variance 1e-08": 0.972}
@@ -619,15 +623,15 @@ for variant, expected in (("lambda_1 = 0", 0.920), ("lambda_2 = 0", 0.517)):
 
 # %% [markdown]
 # The knob whose absence takes LDS to about a half is $\lambda_2$: 0.52 at $1/n$. (A VAE without any guidance is at
-# the floor, 0.24, not at 0.48: [chapter 8](08_galaxies.ipynb).) LDS and $\lambda_2$ are partly the same thing, so this is less of a discovery than it
-# looks: `psf`, `flux` and `g1` are as well known without $\lambda_2$ as with it.
+# the floor, 0.24, not at 0.48: [chapter 8](08_galaxies.ipynb).) LDS and $\lambda_2$ are partly the same thing, so
+# this is less of a discovery than it looks: `psf`, `flux` and `g1` are as well known without $\lambda_2$ as with it.
 #
-# **F3**: *$1/n$ too large: weak guidance; the method assumes n large.* Confirmed, and it has a signature: `psf` is lost
-# and normalised LDS falls to 0.73 to 0.85, while SSIM does not move. From a variance of 0.1 on, one seed of three loses
-# most of `flux` as well (0.3 to 0.4; the same one each time, hence the wide spread). Now compare two rows of the tables. 11,468
-# images with a variance of 0.001 keep 0.062 of `psf`; 1,000 images, whose $1/n$ is the same 0.001, keep 0.068. 3,000
-# images keep 0.80. So a variance of 0.001 is enough to lose `psf`, however many images there are. Whether a tighter
-# one, asked for by hand, would bring it back with 1,000 images no run here tells.
+# **F3**: *$1/n$ too large: weak guidance; the method assumes n large.* Confirmed, and it has a signature: `psf` is
+# lost and normalised LDS falls to 0.73 to 0.85, while SSIM does not move. From a variance of 0.1 on, one seed of
+# three loses most of `flux` as well (0.3 to 0.4; the same one each time, hence the wide spread). Now compare two rows
+# of the tables. 11,468 images with a variance of 0.001 keep 0.062 of `psf`; 1,000 images, whose $1/n$ is the same
+# 0.001, keep 0.068. 3,000 images keep 0.80. So a variance of 0.001 is enough to lose `psf`, however many images there
+# are. Whether a tighter one, asked for by hand, would bring it back with 1,000 images no run here tells.
 
 # %%
 by_variance = results.values(extremes, "variance 0.001", "best_psf").mean()
@@ -687,11 +691,11 @@ ratio = found[n // 4] / found[n]
 check("C on a quarter of the rows, over C, at least", min(ratio, 1.3), 1.3, tol=1e-9)
 
 # %% [markdown]
-# Quoting the test rows' own champion would have reported a value lower by a seventh. How much of that is luck the file
-# cannot say: the cells differ, and the champion's seeds scatter. Each seed's own champion does worse with the other
-# seeds in two cases of three. And the same answers, counted on a quarter of the rows, have a criterion that is larger by
-# more than the whole grid's range of MSE. (10.3) expects 1.8 times for a perfect code; few rows scatter, on top of
-# that, and this model's LDS on the quarter happens to lie above what (10.3) expects.
+# Quoting the test rows' own champion would have reported a value lower by a seventh. How much of that is luck the
+# file cannot say: the cells differ, and the champion's seeds scatter. Each seed's own champion does worse with the
+# other seeds in two cases of three. And the same answers, counted on a quarter of the rows, have a criterion that is
+# larger by more than the whole grid's range of MSE. (10.3) expects 1.8 times for a perfect code; few rows scatter, on
+# top of that, and this model's LDS on the quarter happens to lie above what (10.3) expects.
 
 # %% [markdown]
 # ## What this does not tell you
@@ -764,9 +768,9 @@ check("27 equal cells: mean rank", np.mean(ranks_left_out(dull)), 14, tol=2)
 #
 # ### Exercise 10.3 (think, 10 minutes)
 #
-# A colleague prefers the sum, $\mathrm{MSE} + (1 - \mathrm{LDS})$, and measures pixels in another unit, in which every
-# MSE is `unit` times as large. Which of two settings does the sum choose, and which the product? Setting 0 has MSE 2 and
-# LDS 0.5, setting 1 has MSE 1 and LDS 0.2.
+# A colleague prefers the sum, $\mathrm{MSE} + (1 - \mathrm{LDS})$, and measures pixels in another unit, in which
+# every MSE is `unit` times as large. Which of two settings does the sum choose, and which the product? Setting 0 has
+# MSE 2 and LDS 0.5, setting 1 has MSE 1 and LDS 0.2.
 
 
 # %% tags=["solution"]
@@ -824,7 +828,8 @@ check("sum, unit 0.01", choices([2, 1], [0.5, 0.2], 0.01)[1], 0, tol=0)
 #
 # ## Take-aways
 #
-# - One factor, $2\sigma_x^2$, carries $\beta$ and both $\lambda$'s from scale to scale: 0.00045 between ours and theirs.
+# - One factor, $2\sigma_x^2$, carries $\beta$ and both $\lambda$'s from scale to scale: 0.00045 between ours and
+#   theirs.
 # - The winner of 27 equal cells looks two standard deviations better than it is.
 # - H1: under our scale the grid finds a region ($\beta = 1$), under the authors' a choice that two seeds left
 #   out confirm and the third ranks twenty-fourth.
@@ -840,9 +845,10 @@ check("sum, unit 0.01", choices([2, 1], [0.5, 0.2], 0.01)[1], 0, tol=0)
 #
 # <details class="instructor"><summary>For the teacher</summary>
 #
-# *Wrong answers to expect.* That the lowest of 27 values is the best setting; that a large penalty must make the encoder
-# ignore the image; that $\beta = 1$ is "the ELBO" whatever the reconstruction term. *Where to pause.* Before the map:
-# let the class say by how much two cells must differ. Before F1: who knows $u$ in this network? *What to cut.* With 45
-# minutes, skip "What decides the product" and the Monte-Carlo check, and let the class fill in the table of symptoms.
+# *Wrong answers to expect.* That the lowest of 27 values is the best setting; that a large penalty must make the
+# encoder ignore the image; that $\beta = 1$ is "the ELBO" whatever the reconstruction term. *Where to pause.* Before
+# the map: let the class say by how much two cells must differ. Before F1: who knows $u$ in this network? *What to
+# cut.* With 45 minutes, skip "What decides the product" and the Monte-Carlo check, and let the class fill in the
+# table of symptoms.
 #
 # </details>

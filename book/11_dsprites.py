@@ -621,7 +621,8 @@ assert aligned.high < -0.5 and drawn.low > 0
 #
 # Back to the table: "all" has an LDS 0.013 below a perfect code's, all of it from one of three seeds, and yet the
 # orientation correlates with its best latent at 0.40 only. Equation (11.12) gives this factor about 0.80 at such a
-# correlation, and 0.91 at 1: over five factors, two hundredths, which three seeds do not see. *Read `best_NAME` beside every LDS.*
+# correlation, and 0.91 at 1: over five factors, two hundredths, which three seeds do not see. *Read `best_NAME`
+# beside every LDS.*
 #
 # The latent could do better: (11.5) allows 0.66. What keeps it from there is most likely what happened to the toy
 # above. The file has a trace of it. `linear_orientation` is $R^2$, on test rows, of a line fitted on *training* rows;

@@ -408,19 +408,18 @@ check("SSIM, angle minus all", gap.mean, 0.017, tol=5e-4)
 #
 # *Each way is good at what it was told.* The angle's latent correlates 0.99 with the angle, and a line finds 0.03 of
 # the cosine (0.01 for a perfect one, by the text after 12.6). The pair gives 0.98 of the cosine, and 0.64 of the
-# angle, where (12.6) allows a perfect pair alone 0.61; with many free latents beside it, as under "cos, sin", a line finds
-# 0.78. A score is a question, and "how well does a line read the azimuth in
-# degrees?" is a bad one.
+# angle, where (12.6) allows a perfect pair alone 0.61; with many free latents beside it, as under "cos, sin", a line
+# finds 0.78. A score is a question, and "how well does a line read the azimuth in degrees?" is a bad one.
 #
 # *SSIM does not punish the angle.* It is higher, and the interval excludes 0, barely. Nor does its $R^2$ of
 # 0.977 say how steep the fall is: (12.4) averages over all azimuths, and on the grid a fall that fits between 345 and
 # 360 degrees costs nothing.
 #
-# *The free latents hold a second copy.* Told the angle, they know 0.78 of the cosine, where those of `all` know nothing.
-# The penalty of chapter 4 forbids them to correlate with the *angle*, its square and its cube, and a circle folded
-# the right way does not. So the model keeps the direction a second time where nobody guides it: a reader of the
-# guided latent alone does not have that, the decoder does. We did not take that copy away and look; and `angle` has
-# three free latents where `all` has two, so the SSIM may owe something to that as well.
+# *The free latents hold a second copy.* Told the angle, they know 0.78 of the cosine, where those of `all` know
+# nothing. The penalty of chapter 4 forbids them to correlate with the *angle*, its square and its cube, and a circle
+# folded the right way does not. So the model keeps the direction a second time where nobody guides it: a reader of
+# the guided latent alone does not have that, the decoder does. We did not take that copy away and look; and `angle`
+# has three free latents where `all` has two, so the SSIM may owe something to that as well.
 #
 # ## A number, or one-hot
 #
@@ -545,8 +544,8 @@ check("all minus supervised, LDS: 0 in it", same.low < 0 < same.high, 1, tol=0)
 # it might gain, too.) A supervised encoder, which has nothing else to do, reaches the LDS of `all` and no more, and
 # its pictures are not better.
 #
-# Now look at pictures: one number does not say what is lost. New cars, a blue one; the beta-VAE of the package has $\beta
-# = 4$.
+# Now look at pictures: one number does not say what is lost. New cars, a blue one; the beta-VAE of the package has
+# $\beta = 4$.
 
 
 # %%
@@ -649,10 +648,10 @@ check("variance that the view explains", explained.min(), 0.5, tol=0.15)
 check("diagonal over straight, at least", min(ratio.min(), 5), 5, tol=0)
 
 # %% [markdown]
-# They correlate with no wave of the azimuth beyond chance, as training demands, and the view explains about half of their variance:
-# they swing out on the diagonals, more than five times as far as elsewhere, to this side or that. *A penalty on
-# correlations leaves everything else free*, as chapter 4 warned. So "all eight factors are guided" does not mean that
-# the picture can be had from eight numbers.
+# They correlate with no wave of the azimuth beyond chance, as training demands, and the view explains about half of
+# their variance: they swing out on the diagonals, more than five times as far as elsewhere, to this side or that. *A
+# penalty on correlations leaves everything else free*, as chapter 4 warned. So "all eight factors are guided" does
+# not mean that the picture can be had from eight numbers.
 #
 # The body next: one factor from its lowest to its highest, all other latents as encoded, seen from azimuth 60.
 
@@ -851,7 +850,8 @@ check("the whole grid: gap", best_cut(cars.AZIMUTHS)[1], 15, tol=1e-9)
 #   car.
 # - One-hot columns hold a perfect LDS at a half, few cars hold it down, pictures do not help: read LDS beside its
 #   ceiling.
-# - C1, on our cars: LDS far above beta-VAE's, SSIM a little below; and the package's beta-VAE, better in SSIM, lost the paint.
+# - C1, on our cars: LDS far above beta-VAE's, SSIM a little below; and the package's beta-VAE, better in SSIM, lost
+#   the paint.
 #
 # ## Further reading
 #

@@ -78,18 +78,18 @@ print(f"{len(rows)} claims, {sum(len(row.parts) for row in rows)} things that th
 # %% [markdown]
 # ## Two intervals
 #
-# **A difference of two methods.** Train both with the seeds $s = 1, \dots, n$: scores $a_s$ and $b_s$. A seed decides the
-# galaxies, the order of batches and, where the networks agree, the first weights, so part of its luck is common to
-# both. Let that correlation be $r$. Then $D_s = a_s - b_s$ has the variance
+# **A difference of two methods.** Train both with the seeds $s = 1, \dots, n$: scores $a_s$ and $b_s$. A seed decides
+# the galaxies, the order of batches and, where the networks agree, the first weights, so part of its luck is common
+# to both. Let that correlation be $r$. Then $D_s = a_s - b_s$ has the variance
 #
 # $$
 # \sigma_D^2 = \sigma_a^2 + \sigma_b^2 - 2 r\, \sigma_a \sigma_b, \tag{13.1}
 # $$
 #
 # which is small if $r$ is large: compare seed by seed, and the common luck cancels. Let the $D_s$ be independent
-# draws of $N(\delta, \sigma_D^2)$. Their mean $\bar D$ is a draw of $N(\delta, \sigma_D^2/n)$. We do not know $\sigma_D$
-# and put the sample's $s_D$ in its place. Student's theorem says that $s_D$ is independent of $\bar D$, that
-# $(n-1)\, s_D^2/\sigma_D^2$ has the $\chi^2$ distribution with $n - 1$ degrees of freedom, and so that the ratio
+# draws of $N(\delta, \sigma_D^2)$. Their mean $\bar D$ is a draw of $N(\delta, \sigma_D^2/n)$. We do not know
+# $\sigma_D$ and put the sample's $s_D$ in its place. Student's theorem says that $s_D$ is independent of $\bar D$,
+# that $(n-1)\, s_D^2/\sigma_D^2$ has the $\chi^2$ distribution with $n - 1$ degrees of freedom, and so that the ratio
 #
 # $$
 # t = \frac{\bar D - \delta}{s_D/\sqrt n} \tag{13.2}
@@ -203,8 +203,9 @@ check("ranks, of the plain value", ranks.mean() / normal.mean(), 0.75, tol=0.1)
 
 # %% [markdown]
 # G1 is a figure just above its floor, and what we have is just below its ceiling: in that convention everything good
-# looks the same. G2 is a figure at its ceiling, and yet the row's reason takes half of it back: LDS leans on outliers,
-# and labels alone buy as much of it, and of ranks more ([chapter 8](08_galaxies.ipynb)). *Reproduced* is a verdict on a sentence.
+# looks the same. G2 is a figure at its ceiling, and yet the row's reason takes half of it back: LDS leans on
+# outliers, and labels alone buy as much of it, and of ranks more ([chapter 8](08_galaxies.ipynb)). *Reproduced* is a
+# verdict on a sentence.
 #
 # ## The paper against its code
 #
@@ -277,9 +278,9 @@ check("psf is found better with the most epochs", psf[-1] > psf[0] + 0.3, 1, tol
 # ## How to remake it
 #
 # Every row names its command. It runs the experiment anew, with `build/again` for its runs and its result, and
-# `python -m auxvae_lite.results FILE` prints its table. `make evidence` runs what is missing of the committed files. The minutes are those
-# of the committed runs, one process, on the machines named (`galaxies-authors` lacks a part before an interruption); on a
-# GPU rounding differs, and LDS with it, by a few hundredths.
+# `python -m auxvae_lite.results FILE` prints its table. `make evidence` runs what is missing of the committed files.
+# The minutes are those of the committed runs, one process, on the machines named (`galaxies-authors` lacks a part
+# before an interruption); on a GPU rounding differs, and LDS with it, by a few hundredths.
 
 # %%
 names = sorted({name for *_, experiments, _ in ledger.CLAIMS for name in experiments})
@@ -295,9 +296,10 @@ print(f"{'all':<22} {total:18.0f} min")
 # %% [markdown]
 # ## The same again, with other rounding
 #
-# A seed fixes galaxies, weights and batches. It does not fix in which order a processor adds, and with it the last digit of
-# every sum; training passes that on, and it grows. So we ran the experiments on galaxies once more, all but the authors'
-# variant: same seeds and settings, on two cores of a CPU, where most of the committed runs come from a GPU.
+# A seed fixes galaxies, weights and batches. It does not fix in which order a processor adds, and with it the last
+# digit of every sum; training passes that on, and it grows. So we ran the experiments on galaxies once more, all but
+# the authors' variant: same seeds and settings, on two cores of a CPU, where most of the committed runs come from a
+# GPU.
 
 
 # %%
@@ -315,8 +317,8 @@ for name in repeated:
 print(f"{sum(same)} of {len(same)} runs are the same in every digit of every score")
 
 # %% [markdown]
-# Where both were made on a processor of the same kind, every digit is the same. Now let $a_s$ be a score of seed $s$ and
-# $b_s$ that of its repeat, not two methods. They share what the seed decides. If neither machine scores better on
+# Where both were made on a processor of the same kind, every digit is the same. Now let $a_s$ be a score of seed $s$
+# and $b_s$ that of its repeat, not two methods. They share what the seed decides. If neither machine scores better on
 # average, $a_s - b_s$ is the difference of two independent draws of rounding's effect, and
 #
 # $$
@@ -370,7 +372,7 @@ once_more = {row.id: row for row in ledger.ledger(again) if row.parts}
 kept = [row.verdict == by_id[name].verdict for name, row in once_more.items()]
 equal = [name for name, row in once_more.items() if row.parts == by_id[name].parts]
 pairs = []
-for name in once_more.keys() - set(equal):
+for name in [name for name in once_more if name not in equal]:
     pairs += zip(by_id[name].parts, once_more[name].parts, strict=True)
 moved = [(one, two) for one, two in pairs if one.verdict != two.verdict]
 print(f"the same verdict: {sum(kept)} of {len(kept)} claims,")
@@ -395,7 +397,9 @@ def holds_zero(differences):
 before, after = holds_zero(against), holds_zero(ledger.against_code(again))
 changed = [place for place in after if after[place] != before[place]]
 print(f"{len(changed)} of {len(after)} intervals of the authors' choices")
-print("change whether they hold 0")
+print("change whether they hold 0:")
+for theirs, score in changed:
+    print(f"- {score}, {theirs}: {'again it does' if after[theirs, score] else 'again it does not'}")
 
 # %% mystnb={"image": {"alt": "Two panels, the rank of each of 27 cells in the repeat against its rank before. At our scale the points keep near the diagonal, and the first five remain the first five in another order. At the authors' scale they are scattered over the panel; one cell rises from twenty-sixth to second."}}
 figure, axes = plt.subplots(1, 2, figsize=(7.2, 3.6), layout="constrained")
@@ -435,19 +439,19 @@ elsewhere = results.chosen(again(ledger.BASE), ledger.METHODS["beta-VAE"])
 check("another beta-VAE is chosen", elsewhere == "beta-vae, beta 16", 1, tol=0)
 
 # %% [markdown]
-# *The verdicts stand.* Ten of the twelve on galaxies were put to a test, and 34 of their 36 parts stand, too; the runs of
-# S1 and S2 came from such a CPU in the first place. (Five of the ten are *in part*, which one part can hold up.) The two
-# parts that changed are both of H1, under the authors' scale of the loss, where three seeds told almost nothing; now they
-# seem to tell more, and a third time they might not.
+# *The verdicts stand.* Ten of the twelve on galaxies were put to a test, and 34 of their 36 parts stand, too; the
+# runs of S1 and S2 came from such a CPU in the first place. (Five of the ten are *in part*, which one part can hold
+# up.) The two parts that changed are both of H1, under the authors' scale of the loss, where three seeds told almost
+# nothing; now they seem to tell more, and a third time they might not.
 #
-# *What is chosen does not.* Validation picks another $\beta$-VAE, 16 in place of 4, and at our scale another cell of the
-# grid; the former winner is fifth. [Chapter 10](10_hyperparameters.ipynb) called it a region, not a cell. *Notice* how
-# far the points of the right panel are from the diagonal: the two rankings correlate by 0.48, where the left panel has
-# 0.91, although 33 of its 81 runs came from such a CPU before and are the same.
+# *What is chosen does not.* Validation picks another $\beta$-VAE, 16 in place of 4, and at our scale another cell of
+# the grid; the former winner is fifth. [Chapter 10](10_hyperparameters.ipynb) called it a region, not a cell.
+# *Notice* how far the points of the right panel are from the diagonal: the two rankings correlate by 0.48, where the
+# left panel has 0.91, although 33 of its 81 runs came from such a CPU before and are the same.
 #
-# *Nor does a bold figure that is close to 0.* Of the 35 intervals in the table of the authors' choices six change whether
-# they hold 0, among them LDS for factors from 0 to 1, which now falls for sure, and psf for min-max pixels, which no
-# longer does. An interval that just misses 0 is no finding yet.
+# *Nor does a bold figure that is close to 0.* Of the 35 intervals in the table of the authors' choices six change
+# whether they hold 0, among them LDS for factors from 0 to 1, which now falls for sure, and psf for min-max pixels,
+# which no longer does. An interval that just misses 0 is no finding yet.
 #
 # ## Check it by hand
 #
@@ -503,8 +507,8 @@ check("with a tail: the difference", tailed[0], 0.9, tol=0.06)
 #
 # ## Break it on purpose
 #
-# Two shortcuts. *1.96 instead of $t$*, as if the spread were known. And *choosing on the rows that you report*: a grid of
-# settings that are all equal, the best of them picked, and compared with the others on the very scores it was
+# Two shortcuts. *1.96 instead of $t$*, as if the spread were known. And *choosing on the rows that you report*: a
+# grid of settings that are all equal, the best of them picked, and compared with the others on the very scores it was
 # picked by, or on fresh ones.
 
 
@@ -547,14 +551,14 @@ check("on its own rows at least, times as often", min(same / other, 5), 5, tol=1
 #
 # - *What is not in it.* Noisy or correlated factors, and the paper's open questions, have no row yet. The row on Cars3D
 #   comes from cars of our own, Cars3D-lite ([chapter 12](12_cars3d.ipynb)).
-# - *Whether the authors' runs were right.* Ours is another implementation, with other widths, scalings and epochs. A row
-#   that is *not reproduced* says that we did not get there, and the reason says how far we looked.
+# - *Whether the authors' runs were right.* Ours is another implementation, with other widths, scalings and epochs. A
+#   row that is *not reproduced* says that we did not get there, and the reason says how far we looked.
 # - *Anything about many parts at once.* Each interval errs five times in a hundred, and there are dozens. Expect a
 #   verdict or two to be luck; the next cell says how many.
 # - *A narrow verdict.* A wide spread makes a figure easier to "reproduce" and a direction harder. Read the numbers
 #   beside the verdict.
-# - *What seeds do not vary.* They change galaxies, weights and batches, and the repeat changes rounding; neither changes
-#   the network, the simulator or our mistakes.
+# - *What seeds do not vary.* They change galaxies, weights and batches, and the repeat changes rounding; neither
+#   changes the network, the simulator or our mistakes.
 
 # %%
 judged = [part for row in rows for part in row.parts]
@@ -567,8 +571,8 @@ print(f"about {len(by_interval) / 20:.0f} by luck, if all were independent")
 #
 # ### Exercise 13.1 (pen, 5 minutes)
 #
-# Three seeds give the differences 0.010, 0.014 and 0.012 in SSIM. Write (13.3) down with $t_{2,\,0.975} = 4.303$. Does it
-# hold 0? Would it with a fourth seed at 0.000? (Then the quantile is 3.182.)
+# Three seeds give the differences 0.010, 0.014 and 0.012 in SSIM. Write (13.3) down with $t_{2,\,0.975} = 4.303$.
+# Does it hold 0? Would it with a fourth seed at 0.000? (Then the quantile is 3.182.)
 
 
 # %% tags=["solution"]
@@ -590,9 +594,9 @@ check("low, with the fourth", fourth[0], -0.0009, tol=1e-4)
 # %% [markdown]
 # <details><summary>Why</summary>
 #
-# Mean 0.012, standard deviation 0.002, standard error 0.00115: from 0.0070 to 0.0170, without 0. The fourth seed is far
-# out, and the standard error nearly triples: from -0.001 to 0.019, which holds 0. More seeds make an interval narrower only if
-# they agree.
+# Mean 0.012, standard deviation 0.002, standard error 0.00115: from 0.0070 to 0.0170, without 0. The fourth seed is
+# far out, and the standard error nearly triples: from -0.001 to 0.019, which holds 0. More seeds make an interval
+# narrower only if they agree.
 #
 # </details>
 #
@@ -631,8 +635,8 @@ check("and it is the wide one", changed == ["wide"], 1, tol=0)
 #
 # ### Exercise 13.3 (think, 10 minutes)
 #
-# Paired differences in SSIM spread with a standard deviation of 0.0007 from seed to seed. You hope to show a difference of
-# 0.001. How many seeds until you can expect the interval to exclude 0? Why is that still no promise?
+# Paired differences in SSIM spread with a standard deviation of 0.0007 from seed to seed. You hope to show a
+# difference of 0.001. How many seeds until you can expect the interval to exclude 0? Why is that still no promise?
 
 
 # %% tags=["solution"]
@@ -652,9 +656,9 @@ check("for 0.01", seeds_needed(0.0007, 0.01), 2, tol=0)
 # %% [markdown]
 # <details><summary>Why</summary>
 #
-# Five. With three the quantile is 4.3 and the reach 0.0017. It is no promise: in a third of all experiments the interval
-# still holds 0, because the mean comes out too small or the spread too large. For eight chances in ten you need six
-# seeds. "Cannot be told" often means just that.
+# Five. With three the quantile is 4.3 and the reach 0.0017. It is no promise: in a third of all experiments the
+# interval still holds 0, because the mean comes out too small or the spread too large. For eight chances in ten you
+# need six seeds. "Cannot be told" often means just that.
 #
 # </details>
 #
@@ -673,8 +677,8 @@ check("for 0.01", seeds_needed(0.0007, 0.01), 2, tol=0)
 #
 # <details><summary>Answer</summary>
 #
-# Nobody knows. Anything from a small harm to a gain of a hundredth fits these seeds. "No effect" would be an interval so
-# narrow around 0 that whatever is in it does not matter.
+# Nobody knows. Anything from a small harm to a gain of a hundredth fits these seeds. "No effect" would be an interval
+# so narrow around 0 that whatever is in it does not matter.
 #
 # </details>
 #
@@ -682,9 +686,9 @@ check("for 0.01", seeds_needed(0.0007, 0.01), 2, tol=0)
 #
 # <details><summary>Answer</summary>
 #
-# You may pair them by lot, before looking, and the interval keeps its promise. But $r$ in (13.1) is 0, nothing cancels,
-# and 4 degrees of freedom are left; the two-sample interval has up to 8 and is usually narrower. Better than both: train
-# again with the same seeds.
+# You may pair them by lot, before looking, and the interval keeps its promise. But $r$ in (13.1) is 0, nothing
+# cancels, and 4 degrees of freedom are left; the two-sample interval has up to 8 and is usually narrower. Better than
+# both: train again with the same seeds.
 #
 # </details>
 #
@@ -705,9 +709,9 @@ check("for 0.01", seeds_needed(0.0007, 0.01), 2, tol=0)
 #
 # <details class="instructor"><summary>For the teacher</summary>
 #
-# *Wrong answers to expect.* That "not reproduced" means wrong; that an interval with 0 shows no effect; that more seeds
-# repair a bad comparison. *Where to pause.* Before the ledger: let each row of the class write a rule for one claim, and
-# its threshold, before the verdict is opened. *What to cut.* With 45 minutes, skip the derivation of Student's ratio and
-# the paper against its code; keep Break it on purpose.
+# *Wrong answers to expect.* That "not reproduced" means wrong; that an interval with 0 shows no effect; that more
+# seeds repair a bad comparison. *Where to pause.* Before the ledger: let each row of the class write a rule for one
+# claim, and its threshold, before the verdict is opened. *What to cut.* With 45 minutes, skip the derivation of
+# Student's ratio and the paper against its code; keep Break it on purpose.
 #
 # </details>

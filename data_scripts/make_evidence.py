@@ -165,13 +165,7 @@ EXPERIMENTS |= {
     "cars-few": {"vae": VAE, "all": guided("all", "few cars"), "onehot": guided("onehot", "few cars")},
 }
 SEEDS = {"galaxies-baselines": 5, "galaxies-factorial": 5, "galaxies-coverage": 5, "galaxies-authors": 5}  # others 3
-PLAIN = (
-    "galaxies-headline",
-    "galaxies-threads",
-    "galaxies-recipe",
-    "galaxies-prior",
-    "galaxies-width",
-)  # training.evaluate's scores
+PLAIN = {f"galaxies-{name}" for name in ("headline", "threads", "recipe", "prior", "width")}  # `evaluate`'s scores
 GROUPS = {"galaxies-baselines": ["traversal"], "galaxies-authors": ["traversal"], "galaxies-coverage": ["drops"]}
 SLOW = ("authors", "authors' network")  # methods that a sample leaves out: five minutes a run and more
 FAILING = 10.0  # penalty's weight at which training fails: of such runs 2 of 12, repeated, were outside; left out, too

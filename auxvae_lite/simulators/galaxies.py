@@ -6,7 +6,7 @@ Everything happens in Fourier space, where shear, blur and pixel are products (c
           \mathrm{sinc}(k_x p/2)\,\mathrm{sinc}(k_y p/2),\qquad
           S = \frac{1}{\sqrt{1-g^2}}\begin{pmatrix}1+g_1 & g_2\\ g_2 & 1-g_1\end{pmatrix}
 
-and two small matrix products bring it to the pixel centres. The k-grid goes beyond Nyquist, since the pixels alias.
+and four small matrix products bring it to the pixel centres. The k-grid goes beyond Nyquist, since the pixels alias.
 """
 
 import math
