@@ -13,8 +13,9 @@ file when all its runs are there. Runs that either holds already, under the same
 start does what the first left. After a change of the code, remove the runs and the files that should follow it.
 
 Everything takes about eleven hours on two cores: of the galaxies headline 3 minutes, threads 3, recipe 10, prior 10,
-baselines 45, factorial 30, coverage 12, grid and grid-scale 30 each, extremes 30, differences 30, authors 170; and, as
-shorter runs suggest, dsprites 110, dsprites-hearts 15, cars 100, cars-few 10. A GPU does the last four in ten minutes.
+width 15, baselines 45, factorial 30, coverage 12, grid and grid-scale 30 each, extremes 30, differences 30, authors
+170; and, as shorter runs suggest, dsprites 110, dsprites-hearts 15, cars 100, cars-few 10. A GPU does the last four in
+ten minutes.
 """
 
 import argparse

@@ -160,6 +160,8 @@ def scores(name, variant, place, right):
         found |= {"ssim_image": found["ssim_image"] + 0.01 - 0.3 * right, "best_psf": 0.2 + 0.6 * follows}
     elif name == "galaxies-prior":
         found |= {"corr_psf": 0.6 - 0.4 * right}
+    elif name == "galaxies-width":
+        found |= {"corr_psf": 0.55 - 0.2 * right}
     return found
 
 
@@ -178,7 +180,7 @@ def test_two_seeds_decide_nothing():
 
 def test_a_row_says_where_it_comes_from():
     row = {row.id: row for row in ledger.ledger(world(True))}["F3"]
-    names = ("galaxies-extremes", "galaxies-prior", "galaxies-headline")
+    names = ("galaxies-extremes", "galaxies-prior", "galaxies-width", "galaxies-headline")
     assert row.machine == "; ".join(names) and row.n == "5 seeds; 8 images to train, 4 to test"
     assert row.minutes == 5 * sum(len(make_evidence.EXPERIMENTS[name]) for name in names)
     assert re.findall(r"evidence\.py (\S+)", row.command) == list(names)
