@@ -140,6 +140,9 @@ def test_what_a_file_holds_is_not_run_again(script, tmp_path, monkeypatch):
     changed = script.complete("some", range(3), out, partial(fake, calls))
     assert [(task["config"]["beta"], task["config"]["seed"]) for task in calls[4:]] == [(5, 0), (5, 1), (1, 2), (5, 2)]
     assert results.values(changed, "four", "lds").tolist() == [5, 6, 7]
+    monkeypatch.setattr(script, "TEST_SEED", 7)  # what all variants share
+    script.complete("some", range(3), out, partial(fake, calls))
+    assert len(calls) == 8 + 6
 
 
 def test_nothing_that_is_committed_would_be_run_again(script):
