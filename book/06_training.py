@@ -114,6 +114,10 @@ ceiling = dict(zip(galaxies.NAMES, np.sqrt(1 - 12 * error), strict=True))
 for name, rho in ceiling.items():
     print(f"{name:<7} correlation at best about {rho:.3f}")
 
+# %%
+least = np.linalg.inv(fisher.mean(0) + 12 * np.eye(5)).diagonal()[-1]
+check("psf, what the strict bound allows", np.sqrt(1 - 12 * least), 0.992, tol=1e-3)
+
 # %% [markdown]
 # ## The loss, all of it
 #
@@ -366,6 +370,16 @@ for name in "galaxies-headline", "galaxies-threads", "galaxies-recipe":
         spread = zip(values.mean(0), values.std(0, ddof=1), strict=True)
         print(f"{variant:<16}" + "".join(f"{m:9.4f} ±{sd:.4f}" for m, sd in spread))
 
+# %%
+places = ("headline", "auxvae"), ("threads", "2 threads"), ("extremes", "recipe")
+nine = [
+    results.values(results.load(f"galaxies-{name}"), variant, "lds_normalised")
+    for name, variant in places
+]
+print("normalised LDS, rounding alone:", (nine[1] - nine[0]).round(3))
+check("nine runs, mean", np.mean(nine), 0.975, tol=1e-3)
+check("nine runs, standard deviation", np.std(nine, ddof=1), 0.019, tol=1e-3)
+
 # %% [markdown]
 # *The control comes first.* Rounding alone, with the same seeds, moves the normalised LDS by 0.02 to 0.04, here
 # downwards in all three. (With three more on another machine, `galaxies-extremes`, the nine runs have mean 0.975 and
@@ -478,6 +492,13 @@ small = test.columns(["radius"])[:, 0] < 0.4
 for name, rows in ("below 0.4 arcsec", small), ("above", ~small):
     share = removed[rows]
     print(f"radius {name}: median {np.median(share):.2f}, wins {np.mean(share > 0):.0%}")
+truth, drawn = (a[small].reshape(small.sum(), -1) for a in (
+    test.clean, model.decode(model.encode(test.images).mu).numpy()
+))  # fmt: skip
+peak = truth.max(1)
+miss = drawn[np.arange(len(peak)), truth.argmax(1)] / peak - 1
+print(f"brightest pixel below 0.4 arcsec: {np.median(peak):.0f} counts, ", end="")
+print(f"photon noise {np.median(peak**-0.5):.1%}, missed by {np.median(abs(miss)):.1%}")
 
 # %% [markdown]
 # <details><summary>Why</summary>

@@ -34,7 +34,7 @@ tell us, and the row changes.
    changes normalised LDS by {variance_lds} and the correlation with psf by {variance_psf} after our
    22 epochs. Your code as we completed it finds psf later: {late} after {most}, of your 1,000, where we stopped.
    Your Eq. 3 is the better one, but not with few images: from 300 of them we find psf at {few_own} with 1/300, at
-   {few_held} with 1/11468. What matters is a narrow prior, not n.
+   {few_held} with 1/11468. A narrow prior matters more than n.
 4. **Give SSIM a range for each image, and a black image's score.** With one range for the whole set a black image has
    {black}, and the mean image {mean}; with its own range they have {black_own} and {mean_own}, and we {ssim_own}.
 5. **Publish the settings of the baselines.** Our beta-VAE has SSIM {beta_ssim} and LDS {beta_lds}, where you print
