@@ -32,7 +32,7 @@ reproduce: $(READY) ## data, training, chapters and book from nothing, into fold
 	$(BIN)/python data_scripts/make_evidence.py galaxies-headline --out build/reproduce/galaxies-headline.json
 	$(BIN)/python book/tools/render.py --out build/reproduce/notebooks
 	$(BIN)/python book/tools/build_book.py --notebooks build/reproduce/notebooks --out build/reproduce
-	@$(BIN)/python -m auxvae_lite.results build/reproduce/galaxies-headline.json
+	@$(BIN)/python -m auxvae_lite.study.results build/reproduce/galaxies-headline.json
 	@echo "open build/reproduce/_build/html/index.html"
 
 # One pytest: tests/conftest.py puts the cheap tests first, and pytest's own closing line is the last one.
@@ -66,16 +66,16 @@ build/peers/.ready: requirements.lock pyproject.toml tests/benchmarks/requiremen
 	$(PEERS)/python -m pip install --no-deps -r tests/benchmarks/requirements.txt
 	touch build/peers/.ready
 
-evidence: $(READY) ## run the experiments behind auxvae_lite/results, what is missing of them (eleven hours on two cores)
+evidence: $(READY) ## run the experiments behind auxvae_lite/study/results, what is missing of them (eleven hours on two cores)
 	$(BIN)/python data_scripts/make_evidence.py
 	$(BIN)/python data_scripts/make_pretrained.py
-	$(BIN)/python -m auxvae_lite.explorer book/_static/explorer
+	$(BIN)/python -m auxvae_lite.pages.explorer book/_static/explorer
 
 evidence-sample: $(READY) ## repeat four random runs with their stored seed and settings, and compare (five minutes)
 	$(BIN)/python data_scripts/make_evidence.py --sample 4
 
 explorer: $(READY) ## write the explorer page's decoders, as a script and as ONNX, from the pretrained models
-	$(BIN)/python -m auxvae_lite.explorer book/_static/explorer
+	$(BIN)/python -m auxvae_lite.pages.explorer book/_static/explorer
 
 readme: $(READY) ## bring README.md's tables and picture, and book/authors.md, up to date
 	$(BIN)/python book/tools/update_readme.py

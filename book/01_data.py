@@ -70,10 +70,10 @@ import numpy as np
 import torch
 
 from auxvae_lite.datasets import FactorDataset, shear_symmetry
+from auxvae_lite.pages.teaching import check, show_source
 from auxvae_lite.scalings import Scaling
 from auxvae_lite.simulators import galaxies
 from auxvae_lite.simulators.galaxies import FWHM_PER_SIGMA, PIXEL, SIZE
-from auxvae_lite.teaching import check, show_source
 
 simulated = galaxies.simulate(size, seed)
 data = FactorDataset(*simulated)

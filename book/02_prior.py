@@ -70,10 +70,10 @@ import numpy as np
 import torch
 from scipy.stats import norm
 
-from auxvae_lite import results
 from auxvae_lite.divergences import kl_diag_normal
+from auxvae_lite.pages.teaching import check, show_source
 from auxvae_lite.priors import targeted_prior
-from auxvae_lite.teaching import check, show_source
+from auxvae_lite.study import results
 
 rng = np.random.default_rng(seed)
 

@@ -79,13 +79,14 @@ import numpy as np
 import torch
 from torch.distributions import MultivariateNormal, Normal, kl_divergence
 
-from auxvae_lite import divergences, pretrained, training
+from auxvae_lite import divergences, training
 from auxvae_lite.datasets import FactorDataset
 from auxvae_lite.divergences import aggregate_kl, kl_diag_normal, kl_monte_carlo
+from auxvae_lite.pages import pretrained
+from auxvae_lite.pages.teaching import check, show_source
 from auxvae_lite.priors import targeted_prior
 from auxvae_lite.regularizers import pearson
 from auxvae_lite.simulators import galaxies
-from auxvae_lite.teaching import check, show_source
 
 
 # %%

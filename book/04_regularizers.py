@@ -71,12 +71,14 @@ import numpy as np
 import torch
 from sklearn.neighbors import KNeighborsRegressor
 
-from auxvae_lite import pretrained, regularizers, results
+from auxvae_lite import regularizers
 from auxvae_lite.datasets import FactorDataset
 from auxvae_lite.metrics import correlations, expected_null, lds
+from auxvae_lite.pages import pretrained
+from auxvae_lite.pages.teaching import check, show_source
 from auxvae_lite.regularizers import explicitness, inter, intra, pearson, penalties
 from auxvae_lite.simulators import galaxies
-from auxvae_lite.teaching import check, show_source
+from auxvae_lite.study import results
 
 
 # %%

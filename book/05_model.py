@@ -69,13 +69,14 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 
-from auxvae_lite import metrics, pretrained, regularizers, training, viz
+from auxvae_lite import metrics, regularizers, training, viz
 from auxvae_lite.datasets import FactorDataset
 from auxvae_lite.divergences import kl_diag_normal
 from auxvae_lite.models import AuxVAE, Posterior
+from auxvae_lite.pages import pretrained
+from auxvae_lite.pages.teaching import check, show_source
 from auxvae_lite.priors import targeted_prior
 from auxvae_lite.simulators import galaxies
-from auxvae_lite.teaching import check, show_source
 from auxvae_lite.training import Config, evaluate, fit
 
 # %% [markdown]

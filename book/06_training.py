@@ -73,12 +73,13 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 
-from auxvae_lite import divergences, results, training, viz
+from auxvae_lite import divergences, training, viz
 from auxvae_lite.datasets import FactorDataset
 from auxvae_lite.models import Output, Posterior
+from auxvae_lite.pages.teaching import check, show_source
 from auxvae_lite.priors import targeted_prior
 from auxvae_lite.simulators import galaxies
-from auxvae_lite.teaching import check, show_source
+from auxvae_lite.study import results
 from auxvae_lite.training import Config, evaluate, fit
 
 data = FactorDataset(*galaxies.simulate(size, seed))

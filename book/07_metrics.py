@@ -67,11 +67,12 @@ from sklearn.linear_model import LinearRegression
 from sklearn.metrics import mutual_info_score
 from sklearn.svm import LinearSVC
 
-from auxvae_lite import metrics, pretrained
+from auxvae_lite import metrics
 from auxvae_lite.datasets import FactorDataset
 from auxvae_lite.metrics import dci, expected_null, lds, mig, sap
+from auxvae_lite.pages import pretrained
+from auxvae_lite.pages.teaching import check, show_source
 from auxvae_lite.simulators import galaxies
-from auxvae_lite.teaching import check, show_source
 
 data = FactorDataset(*galaxies.simulate(n, seed=2_000_000 + seed))  # new to every model
 print(data)

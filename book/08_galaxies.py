@@ -70,10 +70,12 @@ import numpy as np
 from scipy import stats
 from scipy.optimize import linear_sum_assignment
 
-from auxvae_lite import metrics, pretrained, results, sensitivity, viz
+from auxvae_lite import metrics, sensitivity, viz
 from auxvae_lite.datasets import FactorDataset
+from auxvae_lite.pages import pretrained
+from auxvae_lite.pages.teaching import check, show_source
 from auxvae_lite.simulators import galaxies
-from auxvae_lite.teaching import check, show_source
+from auxvae_lite.study import results
 
 ours, theirs, factorial = (
     results.load(f"galaxies-{name}") for name in ("baselines", "authors", "factorial")

@@ -66,10 +66,12 @@ import itertools
 import matplotlib.pyplot as plt
 import numpy as np
 
-from auxvae_lite import pretrained, results, sensitivity
+from auxvae_lite import sensitivity
 from auxvae_lite.datasets import FactorDataset
+from auxvae_lite.pages import pretrained
+from auxvae_lite.pages.teaching import check, show_source
 from auxvae_lite.simulators import galaxies
-from auxvae_lite.teaching import check, show_source
+from auxvae_lite.study import results
 
 coverage = results.load("galaxies-coverage")
 cases = {"case 1": "five factors", "case 2": "radius, g1, g2", "case 3": "flux, radius"}

@@ -69,11 +69,13 @@ import numpy as np
 import torch
 from scipy import integrate, stats
 
-from auxvae_lite import metrics, pretrained, results, training
+from auxvae_lite import metrics, training
 from auxvae_lite.datasets import FactorDataset
 from auxvae_lite.divergences import kl_diag_normal
+from auxvae_lite.pages import pretrained
+from auxvae_lite.pages.teaching import check, show_source
 from auxvae_lite.simulators import galaxies
-from auxvae_lite.teaching import check, show_source
+from auxvae_lite.study import results
 from auxvae_lite.training import Config, Terms
 
 grids = {

@@ -69,14 +69,16 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 
-from auxvae_lite import benchmarks, metrics, pretrained, results, training
+from auxvae_lite import metrics, training
 from auxvae_lite.datasets import FactorDataset
+from auxvae_lite.pages import pretrained
+from auxvae_lite.pages.teaching import check, show_source
 from auxvae_lite.simulators import dsprites
-from auxvae_lite.teaching import check, show_source
+from auxvae_lite.study import results, sets
 from auxvae_lite.training import Config
 
 sprites, hearts = results.load("dsprites"), results.load("dsprites-hearts")
-groups = benchmarks.SETS["dsprites"].groups  # ways to tell a model the factors
+groups = sets.SETS["dsprites"].groups  # ways to tell a model the factors
 BLUE, ORANGE, GREEN = "#0072B2", "#D55E00", "#009E73"
 
 # %% [markdown]
@@ -387,7 +389,7 @@ check("posX, test", own["test"][3], 0.98, tol=0.03)
 
 # %% mystnb={"image": {"alt": "Three rows of six sprites: the picture, the Aux-VAE's answer and the beta-VAE's. Position and size are right in both answers, and so is the direction of an ellipse; edges are blurred, corners round, and squares and small hearts become blobs."}}
 aux, beta = pretrained.load("dsprites-auxvae"), pretrained.load("dsprites-betavae")
-fresh = benchmarks.sprite_rows(n, seed=3_000_000 + seed)
+fresh = sets.sprite_rows(n, seed=3_000_000 + seed)
 z = aux.encode(fresh.images).mu
 x_hat = aux.decode(z).numpy()
 rows = {"picture": fresh.images, "Aux-VAE": x_hat}

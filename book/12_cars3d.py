@@ -19,7 +19,7 @@
 # the top of the repository and write
 #
 # ```python
-# from auxvae_lite import official
+# from auxvae_lite.simulators import official
 # data = FactorDataset(*official.cars3d("../data/nips2015-analogy-data.tar.gz"))
 # ```
 #
@@ -80,10 +80,12 @@ import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.neural_network import MLPRegressor
 
-from auxvae_lite import metrics, pretrained, results, training
+from auxvae_lite import metrics, training
 from auxvae_lite.datasets import FactorDataset
+from auxvae_lite.pages import pretrained
+from auxvae_lite.pages.teaching import check, show_source
 from auxvae_lite.simulators import cars
-from auxvae_lite.teaching import check, show_source
+from auxvae_lite.study import results
 from auxvae_lite.training import Config
 
 evidence, few = results.load("cars"), results.load("cars-few")

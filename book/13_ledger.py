@@ -69,8 +69,8 @@ import numpy as np
 from IPython.display import HTML
 from scipy import stats
 
-from auxvae_lite import ledger, results
-from auxvae_lite.teaching import check, show_source
+from auxvae_lite.pages.teaching import check, show_source
+from auxvae_lite.study import ledger, results
 
 rows = ledger.ledger()
 print(f"{len(rows)} claims, {sum(len(row.parts) for row in rows)} things that they say")
@@ -272,13 +272,13 @@ check("psf is found better with the most epochs", psf[-1] > psf[0] + 0.3, 1, tol
 # %% [markdown]
 # Number 5 is not about training but about scoring: the same runs of our recipe, scored twice. Number 8 cannot be
 # measured: two modules that the script imports are not in the repository, so we completed the code before it ran
-# (`auxvae_lite.authors`). The row "-" is a choice of ours. The last rows are all choices at once, that is, the authors'
+# (`auxvae_lite.study.authors`). The row "-" is a choice of ours. The last rows are all choices at once, that is, the authors'
 # variant as we have it, trained for longer than our recipe; their 1,000 epochs are more than we could give it.
 #
 # ## How to remake it
 #
 # Every row names its command. It runs the experiment anew, with `build/again` for its runs and its result, and
-# `python -m auxvae_lite.results FILE` prints its table. `make evidence` runs what is missing of the committed files.
+# `python -m auxvae_lite.study.results FILE` prints its table. `make evidence` runs what is missing of the committed files.
 # The minutes are those of the committed runs, one process, on the machines named (`galaxies-authors` lacks a part
 # before an interruption); on a GPU rounding differs, and LDS with it, by a few hundredths.
 

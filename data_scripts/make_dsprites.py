@@ -13,8 +13,9 @@ import zipfile
 
 import numpy as np
 
-from auxvae_lite import files, official
+from auxvae_lite import files
 from auxvae_lite.datasets import FactorDataset
+from auxvae_lite.simulators import official
 from auxvae_lite.simulators.dsprites import SIZE, Sprites
 
 BLOCK = 4096  # images drawn at a time

@@ -33,12 +33,12 @@ from pathlib import Path
 
 import numpy as np
 
-from auxvae_lite import authors, benchmarks, evidence, results, sweep
+from auxvae_lite.study import authors, results, runs, sets, sweep
 from auxvae_lite.training import Config
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "build/evidence"
-SIZE, TEST_SEED = evidence.SIZE, evidence.TEST_SEED
+SIZE, TEST_SEED = runs.SIZE, runs.TEST_SEED
 RECIPE = {"augment": "shear"}  # the package's defaults, and the galaxies' own symmetry
 VAE = {"factors": ()}
 SCALE = math.sqrt(0.5)  # sigma with which R is the plain sum of squares, as in the authors' loss
@@ -48,7 +48,7 @@ GRID = {  # Fig. 16
 }
 THEIRS = asdict(authors.config(augment="none"))
 OPTIMISER = {name: THEIRS[name] for name in ("batch_size", "lr", "schedule", "clip")}
-EXPERIMENTS = {  # variant: changes to the recipe, or other arguments of `evidence.task`
+EXPERIMENTS = {  # variant: changes to the recipe, or other arguments of `runs.task`
     "galaxies-headline": {"auxvae": {}},
     "galaxies-threads": {"2 threads": {"threads": 2}},
     "galaxies-recipe": {
@@ -134,7 +134,7 @@ BENCHMARKS = {  # experiment: set, sprites or cars to draw, what all variants sh
 
 def guided(group, name):
     """The columns of a set's group, as a change of the settings."""
-    return {"factors": benchmarks.SETS[name].groups[group]}
+    return {"factors": sets.SETS[name].groups[group]}
 
 
 def methods(group, name):
@@ -151,15 +151,15 @@ def methods(group, name):
 
 EXPERIMENTS |= {
     "dsprites": {
-        **{group: guided(group, "dsprites") for group in benchmarks.SETS["dsprites"].groups},
+        **{group: guided(group, "dsprites") for group in sets.SETS["dsprites"].groups},
         "codes, gaussian": guided("codes", "dsprites")
         | {"likelihood": "gaussian", "sigma": 0.05, "lambda_1": 0.1, "lambda_2": 0.6},
         "codes, heavy penalties": guided("codes", "dsprites") | {"lambda_1": 0.1, "lambda_2": 0.6},
         **methods("codes", "dsprites"),
     },
-    "dsprites-hearts": {"vae": VAE, **{group: guided(group, "hearts") for group in benchmarks.SETS["hearts"].groups}},
+    "dsprites-hearts": {"vae": VAE, **{group: guided(group, "hearts") for group in sets.SETS["hearts"].groups}},
     "cars": {
-        **{group: guided(group, "cars") for group in benchmarks.SETS["cars"].groups},
+        **{group: guided(group, "cars") for group in sets.SETS["cars"].groups},
         "all, sigma 0.015": guided("all", "cars") | {"sigma": 0.015},
         **methods("all", "cars"),
     },
@@ -192,9 +192,9 @@ def task(experiment, variant, seed):
     options = {name: changes.pop(name) for name in ("method", "n", "constant_noise") if name in changes}
     if experiment in BENCHMARKS:
         name, size, shared = BENCHMARKS[experiment]
-        return evidence.set_task(Config(**shared | changes, seed=seed), name, size, **options)
+        return runs.set_task(Config(**shared | changes, seed=seed), name, size, **options)
     groups = None if experiment in PLAIN else GROUPS.get(experiment, [])
-    return evidence.task(Config(**RECIPE | changes, seed=seed), groups=groups, **options)
+    return runs.task(Config(**RECIPE | changes, seed=seed), groups=groups, **options)
 
 
 def main():
@@ -223,7 +223,7 @@ def main():
         folder = options.out.parent / "runs" if options.out else FOLDER
         # a sample trains from nothing, and so do a cluster's machines, which may have no common disk
         checkpoints = None if options.sample or options.scheduler else folder / "checkpoints"
-        function = partial(evidence.run, device=options.device, checkpoints=checkpoints, code=commit())
+        function = partial(runs.run, device=options.device, checkpoints=checkpoints, code=commit())
         do = partial(sweep.run, function, executor=executor)
         if options.sample:
             return repeat(runs, partial(do, workers=options.workers))
@@ -251,7 +251,7 @@ def repeat(runs, do):
 
     Three seeds may lie close by chance, and their spread is then too narrow. So where a run is outside another seed is
     repeated too, and only what is outside in both counts. Of 240 runs that rounding changed two were outside, of two
-    settings (`auxvae_lite/results/again`; a test counts them).
+    settings (`auxvae_lite/study/results/again`; a test counts them).
     """
     odd = [(name, run, scores) for (name, run), scores in zip(runs, outside(runs, do), strict=True) if scores]
     others = [(name, other(name, run)) for name, run, _ in odd]
@@ -334,7 +334,7 @@ def complete(experiment, seeds, out, do):
 
 def committed(experiment):
     """Path of an experiment's committed file."""
-    return ROOT / f"auxvae_lite/results/{experiment}.json"
+    return ROOT / f"auxvae_lite/study/results/{experiment}.json"
 
 
 def settings(experiment):

@@ -12,9 +12,10 @@ from pathlib import Path
 import make_evidence
 from make_evidence import commit
 
-from auxvae_lite import benchmarks, evidence, pretrained
 from auxvae_lite.datasets import FactorDataset
+from auxvae_lite.pages import pretrained
 from auxvae_lite.simulators import galaxies
+from auxvae_lite.study import runs, sets
 from auxvae_lite.training import Config, evaluate, fit
 
 MODELS = {  # name: an experiment's variant
@@ -33,7 +34,7 @@ def train(name, device="cpu"):
     """One model, its header filled."""
     code = commit()  # before training: files may change meanwhile
     task = make_evidence.task(*MODELS[name], seed=0)
-    config, (model_class, terms) = Config(**task["config"]), evidence.METHODS[task["method"]]
+    config, (model_class, terms) = Config(**task["config"]), runs.METHODS[task["method"]]
     rows, test, facts = parts(task["data"], config.seed)
     model, _ = fit(config, rows, model_class=model_class, terms=terms, device=device)
     scores, reference = evaluate(model, test)
@@ -44,7 +45,7 @@ def train(name, device="cpu"):
 def parts(data, seed):
     """Rows to train on and to score on, and what to note of the second."""
     if "set" in data:
-        drawn, about = benchmarks.rows(data["set"], data["size"], seed), benchmarks.SETS[data["set"]].groups
+        drawn, about = sets.rows(data["set"], data["size"], seed), sets.SETS[data["set"]].groups
         columns = next(iter(about.values()))
         test = drawn.new or drawn.test
         test = FactorDataset(test.images, test.columns(columns), columns)

@@ -300,7 +300,7 @@ TABLE = {  # module: the test of most of its mutations; then formula, old, new, 
         ("shear_symmetry", '{"g1": transpose', '{"g1": ~transpose'),
         ("shear_symmetry", "x.flip(2)", "x.flip(3)", SHEAR),
     ],
-    "authors.py": [
+    "study/authors.py": [
         "test_authors.py",
         ("config", '"beta": 20.0', '"beta": 2.0'),
         ("config", '"lr": 1e-3', '"lr": 1e-2'),
@@ -311,7 +311,7 @@ TABLE = {  # module: the test of most of its mutations; then formula, old, new, 
         ("terms", "u, config.degree)", "u, config.degree - 1)"),
         ("lds", "u[:, :3]", "u[:, :4]"),
     ],
-    "baselines.py": [
+    "study/baselines.py": [
         "test_baselines.py",
         ("idvae_terms", "output.x_hat, x), kl, factor_error", "output.x_hat, x), 2 * kl, factor_error"),
         ("idvae_terms", "part.detach() for part", "part for part"),
@@ -329,13 +329,13 @@ TABLE = {  # module: the test of most of its mutations; then formula, old, new, 
         ("supervised_terms", "(2 * prior_variance)", "(1 * prior_variance)"),
         ("fit_supervised", "max(1, len(names))", "max(1, len(names) + 1)"),
     ],
-    "evidence.py": [
-        "test_evidence.py",
+    "study/runs.py": [
+        "test_runs.py",
         ("score", "mse * (1 - every.value)", "mse * (1 + every.value)"),
         ("run", "config.epochs * steps[0] / steps[1]", "config.epochs * steps[1] / steps[0]"),
     ],
-    "benchmarks.py": [
-        "test_benchmarks.py",
+    "study/sets.py": [
+        "test_sets.py",
         ("sprite_rows", "one_hot = u[:, :1] ==", "one_hot = u[:, :1] !="),
         ("sprite_rows", "columns = np.hstack([u, dsprites", "columns = np.hstack([u[::-1], dsprites"),
         ("car_rows", '("azimuth_sin", "azimuth_cos")', '("azimuth_cos", "azimuth_sin")'),
@@ -356,7 +356,7 @@ TABLE = {  # module: the test of most of its mutations; then formula, old, new, 
         ("checksum", "sha256(text.encode())", "sha256(text[1:].encode())"),
         ("read", '!= kept["sha256"]', '== kept["sha256"]', "test_files.py"),
     ],
-    "official.py": [
+    "simulators/official.py": [
         LISTED,
         ("dsprites", 'b"blob %d\\0" %', 'b"blob %d" %', BLOB),
         ("dsprites", "block.max() > 1", "block.max() > 2", f"{OTHER}[a grey image]"),
@@ -369,7 +369,7 @@ TABLE = {  # module: the test of most of its mutations; then formula, old, new, 
         ("cars3d", "total + k * k // 2", "total + k * k // 3", SHRUNK),
         ("cars3d", "dtype=np.uint16", "dtype=np.uint8", SHRUNK),
     ],
-    "results/__init__.py": [
+    "study/results/__init__.py": [
         "test_results.py",
         ("table", 'f"{np.std(values, ddof=1)', 'f"{np.std(values, ddof=0)'),
         ("interval", "float(np.std(differences, ddof=1))", "float(np.std(differences, ddof=0))"),
@@ -387,7 +387,7 @@ TABLE = {  # module: the test of most of its mutations; then formula, old, new, 
         ("interval", "ddof=1)) / math.sqrt(n)", "ddof=1)) / math.sqrt(n - 1)"),
         ("differences", "return found[0] - found[1]", "return found[0] + found[1]"),
     ],
-    "ledger.py": [
+    "study/ledger.py": [
         "test_ledger.py",
         ("next_run", "math.sqrt(mean.n + 1)", "math.sqrt(mean.n)"),
         ("figure", "FEWEST = 3", "FEWEST = 2"),
@@ -412,7 +412,7 @@ TABLE = {  # module: the test of most of its mutations; then formula, old, new, 
         ("html", "if row.parts else", "if not row.parts else"),
         ("html_against", "effect.low <= 0 <= effect.high", "effect.low <= 1 <= effect.high"),
     ],
-    "sweep.py": [
+    "study/sweep.py": [
         "test_sweep.py",
         ("key", "sort_keys=True, allow_nan", "sort_keys=False, allow_nan", HASHED),
         ("key", "hexdigest()[:16]", "hexdigest()[:15]", HASHED),
@@ -420,7 +420,7 @@ TABLE = {  # module: the test of most of its mutations; then formula, old, new, 
         ("run", 'content["task"] != task', 'content["task"] == 0', FOREIGN),
         ("run", "/ (len(tasks) - len(running)) * len(running)", "/ len(tasks) * len(running)", PROGRESS),
     ],
-    "teaching.py": [
+    "pages/teaching.py": [
         "test_teaching.py",
         ("check", "abs(value - reference)", "abs(value + reference)"),
         ("check", "> tol", ">= tol"),

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from auxvae_lite import authors
 from auxvae_lite.datasets import FactorDataset
 from auxvae_lite.models import Output, Posterior
 from auxvae_lite.simulators import galaxies
+from auxvae_lite.study import authors
 from auxvae_lite.training import Config, total
 from auxvae_lite.training import terms as training_terms
 

@@ -10,8 +10,12 @@ from test_checkpoints import BATCHES, assert_same, stopping
 from test_training import TINY, squares
 from torch import nn
 
-from auxvae_lite import baselines, training
-from auxvae_lite.baselines import (
+from auxvae_lite import training
+from auxvae_lite.datasets import FactorDataset
+from auxvae_lite.metrics import correlations
+from auxvae_lite.models import AuxVAE, Output, Posterior
+from auxvae_lite.study import baselines
+from auxvae_lite.study.baselines import (
     IDVAE,
     DoubleOutput,
     Supervised,
@@ -20,9 +24,6 @@ from auxvae_lite.baselines import (
     idvae_terms,
     supervised_terms,
 )
-from auxvae_lite.datasets import FactorDataset
-from auxvae_lite.metrics import correlations
-from auxvae_lite.models import AuxVAE, Output, Posterior
 from auxvae_lite.training import Config, evaluate, fit, measure, terms, total
 
 SHAPE, FACTORS = (1, 16, 16), ("a", "b")

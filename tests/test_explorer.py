@@ -13,8 +13,8 @@ import test_browser
 import torch
 from torch import nn
 
-from auxvae_lite import explorer, pretrained
 from auxvae_lite.models import AuxVAE
+from auxvae_lite.pages import explorer, pretrained
 from auxvae_lite.scalings import Scaling
 from auxvae_lite.simulators import cars, dsprites, galaxies
 

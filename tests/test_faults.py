@@ -18,9 +18,10 @@ import torch
 from test_results import EXAMPLE
 from test_training import TINY, squares
 
-from auxvae_lite import files, results
+from auxvae_lite import files
 from auxvae_lite.datasets import FactorDataset
 from auxvae_lite.models import AuxVAE
+from auxvae_lite.study import results
 from auxvae_lite.training import Config, fit
 
 HERE = Path(__file__).parent

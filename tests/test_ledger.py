@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from bs4 import BeautifulSoup
 
-from auxvae_lite import ledger, results
+from auxvae_lite.study import ledger, results
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "data_scripts"))
 import make_evidence  # noqa: E402

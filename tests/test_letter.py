@@ -2,7 +2,7 @@
 
 import make_authors
 
-from auxvae_lite import ledger, results
+from auxvae_lite.study import ledger, results
 
 
 def test_the_letter_is_current():

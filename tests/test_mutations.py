@@ -18,9 +18,9 @@ FORMULAS = [
     "regularizers",
     "metrics",
     "sensitivity",
-    "official",
-    "benchmarks",
-    "ledger",
+    "simulators.official",
+    "study.sets",
+    "study.ledger",
 ]
 
 

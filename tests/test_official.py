@@ -18,9 +18,8 @@ import pytest
 from scipy.io import savemat
 from scipy.io.matlab import MatlabObject
 
-from auxvae_lite import official
 from auxvae_lite.datasets import FactorDataset
-from auxvae_lite.simulators import dsprites
+from auxvae_lite.simulators import dsprites, official
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "data_scripts"))

@@ -22,7 +22,7 @@ def test_import_costs_at_most_300_ms_over_torch(module):
 
 def test_pyplot_and_scipy_stats_wait_until_they_are_used():
     code = (
-        "import sys, auxvae_lite.training, auxvae_lite.authors, auxvae_lite.simulators; "
+        "import sys, auxvae_lite.training, auxvae_lite.study.authors, auxvae_lite.simulators; "
         "print([name for name in ('matplotlib.pyplot', 'scipy.stats', 'sklearn', 'skimage') if name in sys.modules])"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
@@ -31,5 +31,5 @@ def test_pyplot_and_scipy_stats_wait_until_they_are_used():
 def test_modules_are_reached_by_name_and_unknown_ones_refused():
     for name in auxvae_lite.__all__:
         assert getattr(auxvae_lite, name).__name__ == f"auxvae_lite.{name}"
-    with pytest.raises(AttributeError, match="no module 'losses'; it has authors"):
+    with pytest.raises(AttributeError, match="no module 'losses'; it has arrays"):
         auxvae_lite.losses  # noqa: B018

@@ -2,9 +2,10 @@
 
 import pytest
 
-from auxvae_lite import benchmarks, pretrained
 from auxvae_lite.datasets import FactorDataset
+from auxvae_lite.pages import pretrained
 from auxvae_lite.simulators import galaxies
+from auxvae_lite.study import sets
 from auxvae_lite.training import evaluate
 
 
@@ -12,11 +13,11 @@ def rows(kept):
     """The rows that a header's scores are of."""
     if "set" not in kept:
         return FactorDataset(*galaxies.simulate(kept["test_size"], kept["test_seed"]))
-    place, seed = benchmarks.SETS[kept["set"]], kept["config"]["seed"]
+    place, seed = sets.SETS[kept["set"]], kept["config"]["seed"]
     if kept["objects"] == "new":
         data = place.new(kept["size"], seed)
     else:
-        data = benchmarks.rows(kept["set"], kept["size"], seed).test
+        data = sets.rows(kept["set"], kept["size"], seed).test
     columns = next(iter(place.groups.values()))
     return FactorDataset(data.images, data.columns(columns), columns)
 

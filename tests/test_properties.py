@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from torch.distributions import Normal, kl_divergence
 
 import auxvae_lite
-from auxvae_lite import files, results
+from auxvae_lite import files
 from auxvae_lite.datasets import FactorDataset, shear_symmetry
 from auxvae_lite.divergences import aggregate_kl, kl_diag_normal, kl_monte_carlo
 from auxvae_lite.metrics import (
@@ -27,6 +27,7 @@ from auxvae_lite.models import AuxVAE
 from auxvae_lite.priors import targeted_prior
 from auxvae_lite.regularizers import READINGS, explicitness, inter, intra, pearson, penalties
 from auxvae_lite.scalings import KINDS, Scaling
+from auxvae_lite.study import results
 
 stable = settings(max_examples=40, derandomize=True, deadline=None, database=None)
 seeds = st.integers(0, 2**31 - 1)

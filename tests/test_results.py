@@ -4,7 +4,7 @@ import copy
 
 import pytest
 
-from auxvae_lite import results
+from auxvae_lite.study import results
 
 EXAMPLE = {
     "experiment": "example",

@@ -18,10 +18,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from auxvae_lite import sweep
 from auxvae_lite.datasets import FactorDataset
 from auxvae_lite.simulators import galaxies
-from auxvae_lite.sweep import connect, key, run
+from auxvae_lite.study import sweep
+from auxvae_lite.study.sweep import connect, key, run
 from auxvae_lite.training import Config, fit
 
 PATHS = os.pathsep.join([str(Path(__file__).parent), str(Path(sweep.__file__).parents[1])])

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from auxvae_lite.teaching import check, show_source
+from auxvae_lite.pages.teaching import check, show_source
 
 
 def test_check_prints_only_what_does_not_change(capsys):

@@ -5,8 +5,8 @@ python book/tools/make_authors.py
 
 from render import BOOK
 
-from auxvae_lite import ledger, results
 from auxvae_lite.files import write_text
+from auxvae_lite.study import ledger, results
 
 PAGE = BOOK / "authors.md"
 LETTER = """# What we would tell the authors

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import nbformat
 
-from auxvae_lite import results
+from auxvae_lite.study import results
 
 ROOT = Path(__file__).resolve().parents[2]
 PICTURE = ROOT / "book/_static/traversals.png"

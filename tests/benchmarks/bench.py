@@ -29,11 +29,12 @@ import torch
 from torch.profiler import ProfilerActivity, profile
 from torch.utils.flop_counter import FlopCounterMode
 
-from auxvae_lite import authors, evidence, files, metrics, regularizers
+from auxvae_lite import files, metrics, regularizers
 from auxvae_lite.datasets import FactorDataset
 from auxvae_lite.models import AuxVAE
 from auxvae_lite.scalings import Scaling
 from auxvae_lite.simulators import galaxies
+from auxvae_lite.study import authors, runs
 from auxvae_lite.training import Config, evaluate, fit, terms, total
 
 HERE = Path(__file__).resolve().parent
@@ -427,7 +428,7 @@ def main():
     from make_evidence import commit
 
     others = ", ".join(f"{name} {version(name)}" for name in ("pythae", "disent", "lightning", "GalSim"))
-    head = {"machine": f"{evidence.machine()}; {others}", "quick": options.quick}
+    head = {"machine": f"{runs.machine()}; {others}", "quick": options.quick}
     result = head | {"rows": kept(options.out, head, options.section)}
     for name in options.section:
         for row in SECTIONS[name](options.quick, options.seeds):

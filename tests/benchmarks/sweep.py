@@ -17,9 +17,9 @@ import time
 import warnings
 from contextlib import contextmanager, nullcontext
 
-from auxvae_lite import sweep
 from auxvae_lite.datasets import FactorDataset
 from auxvae_lite.simulators import galaxies
+from auxvae_lite.study import sweep
 from auxvae_lite.training import Config, fit
 
 

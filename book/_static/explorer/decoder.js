@@ -1,4 +1,4 @@
-// Decoders in plain JavaScript, for the explorer pages: what auxvae_lite.explorer.export writes goes in, pictures come out.
+// Decoders in plain JavaScript, for the explorer pages: what auxvae_lite.pages.explorer.export writes goes in, pictures come out.
 (function () {
   "use strict";
   const AuxVAE = (window.AuxVAE = window.AuxVAE || {});

@@ -1,7 +1,7 @@
 """The committed evidence: one JSON file per experiment, checked against one schema, and its table.
 
 A file carries the sha256 of its content, so that a digit changed by hand or by a bad disk is noticed. Means and spreads
-are computed where they are shown, never stored. `python -m auxvae_lite.results` prints all tables. The folder `again`
+are computed where they are shown, never stored. `python -m auxvae_lite.study.results` prints them. The folder `again`
 has the experiments on galaxies once more, the same seeds with another machine's rounding (chapter 13).
 """
 
@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .. import files
+from ... import files
 
 __all__ = [
     "Paired",

@@ -18,8 +18,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.lib import format as npy
 
-from .simulators.dsprites import SIZE, Sprites
-from .simulators.simulation import Simulation
+from .dsprites import SIZE, Sprites
+from .simulation import Simulation
 
 __all__ = ["SOURCES", "Source", "cars3d", "dsprites"]
 

@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 import torch
 
-from auxvae_lite import evidence, results, training
+from auxvae_lite import training
 from auxvae_lite.datasets import FactorDataset
 from auxvae_lite.models import Posterior
 from auxvae_lite.simulators import galaxies
+from auxvae_lite.study import results, runs
 from auxvae_lite.training import Config
 
 SCRIPTS = Path(__file__).resolve().parents[1] / "data_scripts"
@@ -31,14 +32,14 @@ def script(monkeypatch):
 
 def small(method, **changes):
     options = {name: changes.pop(name) for name in ("n", "groups", "constant_noise") if name in changes}
-    return evidence.task(Config(**SMALL | changes), method, size=512, test_seed=7, **options)
+    return runs.task(Config(**SMALL | changes), method, size=512, test_seed=7, **options)
 
 
-@pytest.mark.parametrize("method", evidence.METHODS)
+@pytest.mark.parametrize("method", runs.METHODS)
 def test_every_method_runs_and_says_how(method):
     changes = {"latent_dim": 5} if method == "supervised" else {}
     changes |= {"image_scaling": "minmax"} if method in ("log10", "authors") else {}
-    found = evidence.run(json.loads(json.dumps(small(method, **changes))))
+    found = runs.run(json.loads(json.dumps(small(method, **changes))))
     json.dumps(found, allow_nan=False)
     assert found["n"] == {"train": 358, "validation": 103, "test": 512}
     assert found["scores"].keys() >= {"mse", "validation_product", "lds3_normalised", "best_psf", "others_linear_g1"}
@@ -46,29 +47,29 @@ def test_every_method_runs_and_says_how(method):
 
 
 def test_a_run_repeats_and_belongs_to_its_seed():
-    first, again, other = (evidence.run(small("auxvae", seed=seed))["scores"] for seed in (0, 0, 1))
+    first, again, other = (runs.run(small("auxvae", seed=seed))["scores"] for seed in (0, 0, 1))
     assert first == again and first != other
 
 
 def test_groups_add_scores():
-    scores = evidence.run(small("auxvae", groups=["traversal", "drops"]))["scores"]
+    scores = runs.run(small("auxvae", groups=["traversal", "drops"]))["scores"]
     assert {"move_9_core", "move_d", "drop_aux_noise", "drop_recon_shuffle_sd"} <= scores.keys()
-    assert set(evidence.run(small("auxvae", groups=None))["scores"]) < scores.keys() | {"corr_aux_recon"} | {
+    assert set(runs.run(small("auxvae", groups=None))["scores"]) < scores.keys() | {"corr_aux_recon"} | {
         f"corr_{name}" for name in galaxies.NAMES
     }
 
 
 def test_fewer_images_make_as_many_steps():
     """358 rows in batches of 128 are 2 steps; 128 of them are 1, so that one epoch becomes two."""
-    found = evidence.run(small("auxvae", n=128, groups=None))
+    found = runs.run(small("auxvae", n=128, groups=None))
     train, _, _ = FactorDataset(*galaxies.simulate(512, seed=0)).split(seed=0)
     model, _ = training.fit(Config(**SMALL | {"epochs": 2}), train.rows(slice(0, 128)))
     assert found["scores"] == training.evaluate(model, FactorDataset(*galaxies.simulate(512, seed=7)))[0]
 
 
 def test_a_constant_rate_goes_on_from_fewer_epochs(tmp_path):
-    run = partial(evidence.run, checkpoints=tmp_path)
-    whole = evidence.run(small("auxvae", epochs=2, schedule="constant"))
+    run = partial(runs.run, checkpoints=tmp_path)
+    whole = runs.run(small("auxvae", epochs=2, schedule="constant"))
     assert run(small("auxvae", epochs=1, schedule="constant"))["scores"] != whole["scores"]
     assert run(small("auxvae", epochs=2, schedule="constant"))["scores"] == whole["scores"]
     assert len(list(tmp_path.iterdir())) == 1
@@ -77,12 +78,12 @@ def test_a_constant_rate_goes_on_from_fewer_epochs(tmp_path):
 @pytest.mark.parametrize("n", [0, 1, 359])
 def test_more_images_than_there_are_are_refused(n):
     with pytest.raises(ValueError, match=f"n must be from 2 to the 358 training images that there are, got {n}"):
-        evidence.run(small("auxvae", n=n))
+        runs.run(small("auxvae", n=n))
 
 
 def test_an_unknown_method_is_refused():
     with pytest.raises(ValueError, match="no method 'gan'; choose one of auxvae, idvae"):
-        evidence.task(Config(), "gan")
+        runs.task(Config(), "gan")
 
 
 class Oracle:
@@ -106,7 +107,7 @@ def test_an_oracle_scores_like_one():
     data = FactorDataset(*galaxies.simulate(3000, seed=0))
     train, validation, test = data.split(seed=0)
     oracle = Oracle(train, validation, test, train.rows(slice(0, 10_000)))
-    scores, reference = evidence.score(oracle, train, validation, test)
+    scores, reference = runs.score(oracle, train, validation, test)
     for name in galaxies.NAMES:
         assert scores[f"best_{name}"] == pytest.approx(1, abs=1e-6)
         assert scores[f"linear_{name}"] == pytest.approx(1, abs=1e-6)
@@ -179,7 +180,7 @@ def test_a_sample_complains_of_a_score_that_is_outside_with_two_seeds(script, mo
 def test_of_repeats_with_other_rounding_few_are_outside_and_no_setting_with_two_seeds(script):
     """What FAILING and `repeat` rest on."""
     light, heavy = [], []
-    for path in sorted((SCRIPTS.parent / "auxvae_lite/results/again").iterdir()):
+    for path in sorted((SCRIPTS.parent / "auxvae_lite/study/results/again").iterdir()):
         first, again = results.load(path.stem), results.load(f"again/{path.stem}")
         for run, repeated in zip(first["runs"], again["runs"], strict=True):
             config = script.task(path.stem, run["variant"], run["seed"])["config"]

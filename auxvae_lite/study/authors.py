@@ -13,13 +13,13 @@ difference changes.
 import torch
 from torch import nn
 
-from . import training
-from .divergences import kl_diag_normal
-from .metrics import lds as lds_of_all
-from .models import AuxVAE
-from .priors import targeted_prior
-from .regularizers import penalties
-from .scalings import LOG_FLOOR
+from .. import training
+from ..divergences import kl_diag_normal
+from ..metrics import lds as lds_of_all
+from ..models import AuxVAE
+from ..priors import targeted_prior
+from ..regularizers import penalties
+from ..scalings import LOG_FLOOR
 
 __all__ = ["AuthorsVAE", "SigmoidVAE", "config", "fit", "lds", "log10_terms", "sampled_terms", "terms"]
 

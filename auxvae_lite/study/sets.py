@@ -10,9 +10,9 @@ from typing import NamedTuple
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from . import metrics, sensitivity
-from .datasets import FactorDataset
-from .simulators import cars, dsprites
+from .. import metrics, sensitivity
+from ..datasets import FactorDataset
+from ..simulators import cars, dsprites
 
 __all__ = ["SETS", "Rows", "Set", "car_rows", "rows", "score", "sprite_rows"]
 

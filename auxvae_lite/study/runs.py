@@ -1,7 +1,7 @@
 r"""One run of an experiment: simulate images, train one method once, score it on images that nothing has seen.
 
 A *task* is a dictionary that JSON can hold and that decides everything: method, configuration with its seed, data,
-and the groups of scores. `sweep.run(evidence.run, tasks, folder)` runs many;
+and the groups of scores. `sweep.run(runs.run, tasks, folder)` runs many;
 `data_scripts/make_evidence.py` lists them.
 """
 
@@ -17,11 +17,12 @@ import torch
 from scipy.optimize import linear_sum_assignment
 from scipy.stats import rankdata
 
-from . import authors, baselines, benchmarks, metrics, sensitivity, sweep, training
-from .datasets import FactorDataset
-from .models import AuxVAE
-from .scalings import Scaling
-from .simulators import galaxies
+from .. import metrics, sensitivity, training
+from ..datasets import FactorDataset
+from ..models import AuxVAE
+from ..scalings import Scaling
+from ..simulators import galaxies
+from . import authors, baselines, sets, sweep
 
 __all__ = ["METHODS", "TEST_SEED", "machine", "run", "score", "set_task", "task"]
 
@@ -67,7 +68,7 @@ def task(config, method="auxvae", n=None, constant_noise=False, groups=(), size=
 
 
 def set_task(config, name, size, method="auxvae"):
-    """A task for `run` on one of `benchmarks.SETS`.
+    """A task for `run` on one of `sets.SETS`.
 
     Arguments:
         config, method: As in `task`; the config's seed decides the rows, too.
@@ -77,7 +78,7 @@ def set_task(config, name, size, method="auxvae"):
     Raises:
         ValueError: for an unknown set or method.
     """
-    for label, value, known in (("set", name, benchmarks.SETS), ("method", method, METHODS)):
+    for label, value, known in (("set", name, sets.SETS), ("method", method, METHODS)):
         if value not in known:
             raise ValueError(f"no {label} {value!r}; choose one of {', '.join(known)}")
     return {"method": method, "config": asdict(config), "data": {"set": name, "size": size}, "groups": None}
@@ -104,7 +105,7 @@ def run(task, device="cpu", checkpoints=None, code="unknown"):
     torch.backends.cudnn.allow_tf32 = False  # float32 is meant
     clock = [time.perf_counter()]
     if "set" in data:
-        train, validation, test, _ = parts = benchmarks.rows(data["set"], data["size"], config.seed)
+        train, validation, test, _ = parts = sets.rows(data["set"], data["size"], config.seed)
         n = {"train": len(train), "validation": len(validation), "test": len(test)}
     else:
         train, validation, _ = _galaxies(data["size"], config.seed, data["constant_noise"]).split(config.seed)
@@ -123,7 +124,7 @@ def run(task, device="cpu", checkpoints=None, code="unknown"):
     model, _ = training.fit(config, train, model_class=model_class, terms=terms, checkpoint=checkpoint, device=device)
     clock.append(time.perf_counter())
     if "set" in data:
-        scores, reference = benchmarks.score(model, parts, benchmarks.SETS[data["set"]].groups)
+        scores, reference = sets.score(model, parts, sets.SETS[data["set"]].groups)
     else:
         test = _galaxies(data["size"], data["test_seed"])
         if task["groups"] is None:

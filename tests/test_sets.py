@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import torch
 
-from auxvae_lite import benchmarks, evidence
 from auxvae_lite.datasets import FactorDataset
 from auxvae_lite.models import Posterior
 from auxvae_lite.simulators import cars, dsprites
+from auxvae_lite.study import runs, sets
 from auxvae_lite.training import Config, evaluate, fit
 
 SMALL = {"epochs": 1, "widths": (4, 4, 8, 8), "image_scaling": "minmax"}
@@ -30,18 +30,18 @@ def test_the_same_five_lines_train_all_three_sets():
 
 
 def test_sprites_have_every_way_to_say_it():
-    data = benchmarks.sprite_rows(400, seed=1)
+    data = sets.sprite_rows(400, seed=1)
     u = data.columns(dsprites.NAMES)
     assert np.array_equal(data.images, dsprites.render(u))
     assert np.array_equal(data.columns(dsprites.SHAPES) @ [0, 1, 2], u[:, 0])
-    assert np.allclose(data.columns(benchmarks.CODES), dsprites.orientation_codes(u))
-    hearts = benchmarks.sprite_rows(400, seed=1, shapes=("heart",))
+    assert np.allclose(data.columns(sets.CODES), dsprites.orientation_codes(u))
+    hearts = sets.sprite_rows(400, seed=1, shapes=("heart",))
     assert np.array_equal(hearts.images, data.images[u[:, 0] == 2])
     assert hearts.provenance["shapes"] == ["heart"]
 
 
 def test_cars_have_every_way_to_say_it():
-    data = benchmarks.car_rows(6, seed=1)
+    data = sets.car_rows(6, seed=1)
     assert len(data) == 6 * 96
     assert np.allclose(np.cos(np.radians(data.columns(["azimuth"]))), data.columns(["azimuth_cos"]))
     assert np.allclose(np.sin(np.radians(data.columns(["azimuth"]))), data.columns(["azimuth_sin"]), atol=1e-12)
@@ -49,17 +49,17 @@ def test_cars_have_every_way_to_say_it():
     assert np.bincount(number).tolist() == [96] * 6
     assert np.array_equal(data.columns([f"car{i}" for i in range(6)]), np.eye(6)[number])
     assert np.array_equal(data.columns(cars.PARAMETERS), cars.identities(6, seed=1)[number])
-    assert not any(name.startswith("car0") for name in benchmarks.car_rows(12, seed=0).names)
+    assert not any(name.startswith("car0") for name in sets.car_rows(12, seed=0).names)
 
 
 @pytest.mark.parametrize(("name", "size"), [("dsprites", 600), ("hearts", 200), ("cars", 12), ("few cars", 6)])
 def test_parts_are_disjoint_and_have_the_groups_columns(name, size):
-    parts = benchmarks.rows(name, size, seed=0)
+    parts = sets.rows(name, size, seed=0)
     images = [image.tobytes() for part in parts[:3] for image in part.images]
     drawn = [row.tobytes() for part in parts[:3] for row in part.factors]
     assert len(set(drawn)) == len(drawn) == len(images)
     assert len(parts.train) == pytest.approx(0.7 * len(drawn), abs=1) and len(parts.test) == int(0.2 * len(drawn))
-    for columns in benchmarks.SETS[name].groups.values():
+    for columns in sets.SETS[name].groups.values():
         assert parts.test.columns(columns).shape[1] == len(columns)
     if parts.new is not None:
         body = [set(map(tuple, part.columns(cars.PARAMETERS))) for part in (parts.train, parts.new)]
@@ -86,9 +86,9 @@ class Oracle:
 
 @pytest.mark.parametrize(("name", "size"), [("dsprites", 6000), ("hearts", 2000), ("cars", 40), ("few cars", 6)])
 def test_an_oracle_scores_like_one(name, size):
-    parts, groups = benchmarks.rows(name, size, seed=0), benchmarks.SETS[name].groups
+    parts, groups = sets.rows(name, size, seed=0), sets.SETS[name].groups
     about, first = next(iter(groups.items()))
-    scores, reference = benchmarks.score(Oracle(parts, first), parts, groups)
+    scores, reference = sets.score(Oracle(parts, first), parts, groups)
     json.dumps([scores, reference], allow_nan=False)
     for column in first:
         assert scores[f"best_{column}"] == pytest.approx(1, abs=1e-6)
@@ -103,9 +103,9 @@ def test_an_oracle_scores_like_one(name, size):
 
 def test_a_one_hot_code_cannot_reach_the_ceiling_of_independent_columns():
     """Three columns, one 1 in each row: -1/2 between any two, so that 1 / (1 + 1/2 + 1/2) is all that LDS can be."""
-    parts = benchmarks.rows("dsprites", 6000, seed=0)
+    parts = sets.rows("dsprites", 6000, seed=0)
     groups = {"shapes": dsprites.SHAPES}
-    _, reference = benchmarks.score(Oracle(parts, dsprites.SHAPES), parts, groups)
+    _, reference = sets.score(Oracle(parts, dsprites.SHAPES), parts, groups)
     assert 0.4 < reference["lds_shapes"]["ceiling"] < 0.5
     rho = np.corrcoef(parts.test.columns(dsprites.SHAPES).T)
     assert rho[~np.eye(3, dtype=bool)] == pytest.approx(-0.5, abs=0.05)
@@ -114,10 +114,10 @@ def test_a_one_hot_code_cannot_reach_the_ceiling_of_independent_columns():
 @pytest.mark.parametrize("method", ["auxvae", "idvae", "supervised"])
 @pytest.mark.parametrize(("name", "size"), [("dsprites", 500), ("cars", 10)])
 def test_every_method_runs_on_every_set(method, name, size):
-    columns = next(iter(benchmarks.SETS[name].groups.values()))
+    columns = next(iter(sets.SETS[name].groups.values()))
     config = Config(**SMALL, factors=columns, latent_dim=len(columns) if method == "supervised" else 10,
                     likelihood="bernoulli" if name == "dsprites" else "gaussian")  # fmt: skip
-    found = evidence.run(json.loads(json.dumps(evidence.set_task(config, name, size, method))))
+    found = runs.run(json.loads(json.dumps(runs.set_task(config, name, size, method))))
     json.dumps(found, allow_nan=False)
     total = 500 if name == "dsprites" else 960
     assert sum(found["n"].values()) == total and found["n"]["test"] == total // 5
@@ -127,8 +127,8 @@ def test_every_method_runs_on_every_set(method, name, size):
 def test_unknown_sets_and_methods_are_refused():
     for wrong in ("heart", ("circle",)):
         with pytest.raises(ValueError, match=r"shapes must be a tuple of names from \('square', 'ellipse', 'heart'\)"):
-            benchmarks.sprite_rows(10, 0, wrong)
+            sets.sprite_rows(10, 0, wrong)
     with pytest.raises(ValueError, match="no set 'shapes'; choose one of dsprites, hearts, cars, few cars"):
-        evidence.set_task(Config(), "shapes", 10)
+        runs.set_task(Config(), "shapes", 10)
     with pytest.raises(ValueError, match="no method 'gan'; choose one of auxvae"):
-        evidence.set_task(Config(), "cars", 10, "gan")
+        runs.set_task(Config(), "cars", 10, "gan")

@@ -12,9 +12,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from . import training
-from .divergences import kl_diag_normal
-from .models import AuxVAE, Output, Posterior
+from .. import training
+from ..divergences import kl_diag_normal
+from ..models import AuxVAE, Output, Posterior
 
 __all__ = [
     "DoubleOutput",

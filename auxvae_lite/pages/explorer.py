@@ -1,6 +1,6 @@
 r"""Decoders for the explorer pages: weights that a script in the reader's browser can use, and the same as ONNX.
 
-`python -m auxvae_lite.explorer FOLDER` writes both for the pretrained models of `NAMES`.
+`python -m auxvae_lite.pages.explorer FOLDER` writes both for the pretrained models of `NAMES`.
 """
 
 import base64
@@ -20,8 +20,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from . import files, pretrained
-from .simulators import cars, dsprites, galaxies
+from .. import files
+from ..simulators import cars, dsprites, galaxies
+from . import pretrained
 
 __all__ = ["NAMES", "PAGES", "STARTS", "Page", "export", "layers", "to_onnx"]
 
@@ -186,7 +187,7 @@ def export(model, folder, name):
         ],
     }
     text = (
-        f"// The decoder {name}, made by `make explorer` (auxvae_lite.explorer.export); not edited by hand.\n"
+        f"// The decoder {name}, made by `make explorer` (auxvae_lite.pages.explorer.export); not edited by hand.\n"
         "window.AuxVAE = window.AuxVAE || {};\n"
         "AuxVAE.decoders = AuxVAE.decoders || {};\n"
         f"AuxVAE.decoders[{json.dumps(name)}] = {json.dumps(content)};\n"

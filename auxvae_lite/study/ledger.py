@@ -12,7 +12,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from . import results, sensitivity
+from .. import sensitivity
+from . import results
 
 __all__ = [
     "VERDICTS",

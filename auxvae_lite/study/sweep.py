@@ -40,7 +40,7 @@ from concurrent.futures import (
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
-from . import files
+from .. import files
 
 __all__ = ["connect", "key", "run"]
 

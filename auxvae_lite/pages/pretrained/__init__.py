@@ -7,9 +7,9 @@ nothing had seen; a test scores it again.
 
 from pathlib import Path
 
-from .. import files
-from ..baselines import IDVAE, Supervised
-from ..models import AuxVAE
+from ... import files
+from ...models import AuxVAE
+from ...study.baselines import IDVAE, Supervised
 
 __all__ = ["load", "names"]
 
