@@ -8,6 +8,7 @@ from importlib import import_module, metadata
 __version__ = metadata.version("auxvae-lite")
 __all__ = [
     "arrays",
+    "cautions",
     "checkpoints",
     "datasets",
     "divergences",

@@ -1,1 +1,181 @@
-"""placeholder"""
+"""One way to take an array in: it becomes plain finite numbers, or an error that names the place and what to type.
+
+Arrays come as NumPy's, torch's, pandas' or astropy's; with another byte order, negative strides, masks, dates, words,
+complex numbers, gaps. Nothing of that may become a number that nobody meant.
+"""
+
+from datetime import date, timedelta
+from numbers import Real
+
+import numpy as np
+import torch
+
+from .cautions import warn
+
+__all__ = ["check_spread", "constant", "names_of", "take"]
+
+FAR = 100  # spreads from the median, beyond which a value looks like a code for "unknown", such as -99
+ROUNDING = 16  # epsilons: a column that varies by less, beside its largest value, is constant
+LEVELS = 256  # that an image's pixels must keep when they become float32
+EXACT = 2**53  # whole numbers above it are not all float64
+
+
+def take(value, what, dtype=np.float64, names=None, copy=False):
+    """A contiguous array of finite numbers in the machine's byte order.
+
+    Arguments:
+        value: Array, tensor, table or nested lists of real numbers, any shape.
+        what: What it is, for errors: "images", "factors", "codes".
+        dtype: float64, or float32 for images.
+        names: Names of the columns, for errors, if it has columns.
+        copy: Whether the result must share no memory with `value`, because it is kept.
+
+    Returns:
+        Array of that dtype.
+
+    Raises:
+        ValueError: for masked or missing entries, NaN, infinity, dates, words, complex numbers, structured arrays,
+            and numbers that the dtype cannot tell apart; naming row and column and what to do.
+
+    Example:
+        >>> take(np.arange(3, dtype=">i2")[::-1], "codes")
+        array([2., 1., 0.])
+    """
+    if isinstance(value, torch.Tensor):
+        value = value.detach().cpu().resolve_conj().resolve_neg()
+        value = (value.float() if value.dtype == torch.bfloat16 else value).numpy()
+    if isinstance(mask := getattr(value, "mask", None), np.ndarray | np.bool_) and np.any(mask):
+        place = _first(np.broadcast_to(mask, np.shape(value)), names)
+        raise ValueError(
+            f"{what} must be known: {place} is masked. Leave such rows out: array[~array.mask.any(1)].data"
+        )
+    try:
+        array = np.asarray(value)
+    except ValueError as error:  # nested lists of unequal lengths
+        raise ValueError(f"{what} must be an array of numbers, each row as long as the others ({error})") from error
+    array = _numbers(array, what, names)
+    bad = ~np.isfinite(array)
+    if bad.any():
+        raise ValueError(
+            f"{what} must be finite: {bad.sum()} of the values are not, the first in {_first(bad, names)}. "
+            "Leave those rows out; never fill them, since a guess would be taken for the truth"
+        )
+    with np.errstate(over="ignore"):
+        result = np.array(array, dtype=dtype, order="C", copy=copy or None)
+    if dtype == np.float32 and array.dtype != np.float32 and array.size:
+        _check_float32(array, result, what)
+    return result
+
+
+def _numbers(array, what, names):
+    """The array if it holds real numbers; objects one by one."""
+    kind = array.dtype.kind
+    if kind == "c":
+        raise ValueError(f"{what} must be real, got {array.dtype}: give array.real, np.abs(array), or both parts")
+    if kind == "V":
+        raise ValueError(f"{what} must be a plain array, got fields {array.dtype.names}: give one column per field")
+    if kind in "OmMUS":
+        for index, entry in np.ndenumerate(array):
+            if problem := _problem(entry):
+                hit = np.zeros(array.shape, bool)
+                hit[index] = True
+                raise ValueError(f"{what} must be numbers: {_first(hit, names)} is {problem}")
+        return array.astype(np.float64)
+    if kind in "iu" and array.size and max(int(array.max()), -int(array.min())) > EXACT:
+        raise ValueError(
+            f"{what} has whole numbers above 2**53, which float64 cannot tell apart: subtract the smallest"
+        )
+    return array
+
+
+def _problem(entry):
+    """What is wrong with one entry, or nothing."""
+    if isinstance(entry, np.datetime64 | np.timedelta64 | date | timedelta):
+        told = "not told" if str(entry) == "NaT" else f"{entry}, a date or a duration"
+        return f'{told}: give numbers, such as (dates - dates.min()) / np.timedelta64(1, "D") for days'
+    if entry is None or str(entry) in ("<NA>", "NaT", "--"):
+        return f"{entry}, not told: leave such rows out, never fill them"
+    if isinstance(entry, str | bytes):
+        return f'{entry!r}, a word: give a column of 0 and 1 per class, as (column == "{entry}"), or .astype(float)'
+    if not isinstance(entry, Real) and not hasattr(entry, "__float__"):
+        return f"{entry!r}, of type {type(entry).__name__}"
+    return None
+
+
+def _first(bad, names):
+    """The first true place in words: row, and column where there are columns."""
+    index = np.argwhere(bad)[0]
+    if not len(index):
+        return "the value"
+    row = f"row {index[0]}"
+    if len(index) != 2:
+        return row
+    return row + f", column {names[index[1]]!r}" if names is not None else row + f", column {index[1]}"
+
+
+def _check_float32(array, result, what):
+    if not np.isfinite(result).all():
+        raise ValueError(f"{what} reach {np.abs(array).max():.3g}, beyond float32: divide them by a constant first")
+    spread, largest = float(array.max()) - float(array.min()), float(np.abs(array).max())
+    if 0 < spread < LEVELS * np.finfo(np.float32).eps * largest:
+        raise ValueError(
+            f"{what} vary by {spread:.3g} around {largest:.3g}, which float32 loses: subtract their minimum"
+        )
+
+
+def names_of(value, names):
+    """Column names as given, or, for a table that names its columns, the table's; None if neither does."""
+    if names is None and hasattr(value, "columns"):
+        return [str(name) for name in value.columns]
+    return names
+
+
+def constant(array):
+    """Which columns vary by no more than rounding: max - min at most 16 epsilon times the largest value.
+
+    It is the package's one threshold: scalings, models and metrics ask here; the penalties, on batches, have the same
+    16 epsilons of their own precision.
+
+    Arguments:
+        array: Finite, shape (n, K).
+
+    Returns:
+        Booleans, shape (K,); all true for no rows.
+    """
+    if not len(array):
+        return np.ones(array.shape[1], bool)
+    high, low = array.max(0), array.min(0)
+    with np.errstate(over="ignore"):
+        return high - low <= ROUNDING * np.finfo(array.dtype).eps * np.maximum(np.abs(high), np.abs(low))
+
+
+def check_spread(array, what, names=None):
+    """Warn of values so far out that they look like codes for "unknown"; refuse a spread that no float64 holds.
+
+    Arguments:
+        array: Finite, shape (n, K), float64.
+        what, names: As in `take`.
+
+    Raises:
+        ValueError: if the squares of a column's deviations overflow, naming row and column.
+    """
+    if not len(array):
+        return
+    with np.errstate(over="ignore", invalid="ignore"):
+        broken = ~np.isfinite(array.std(0))
+    if broken.any():
+        far = (np.abs(array) == np.abs(array).max(0)) & broken
+        raise ValueError(
+            f"{what}: {_first(far, names)} is {array[far][0]:.3g}, whose square no float64 holds: leave it out"
+        )
+    middle = np.median(array, axis=0)
+    wide, narrow = np.quantile(array, [0.95, 0.75], axis=0) - np.quantile(array, [0.05, 0.25], axis=0)
+    spread = np.where(narrow > 0, narrow, wide)
+    far = (np.abs(array - middle) > FAR * spread) & (spread > 0)
+    for column in np.flatnonzero(far.any(0)):
+        place = _first(far & (np.arange(array.shape[1]) == column), names)
+        value = array[np.argmax(far[:, column]), column]
+        warn(
+            f"{what}: {place} is {value:g}, over {FAR} interquartile ranges from the median ({far[:, column].sum()} "
+            "such rows). If it stands for 'unknown', leave it out; if it is real, consider its logarithm"
+        )

@@ -16,8 +16,8 @@ MAY_IMPORT = {  # what lies in a folder: what it may import; the method is what 
     "method": {"simulators", "method"},
 }
 METHOD = {
-    "arrays", "checkpoints", "datasets", "divergences", "files", "metrics", "models", "priors", "regularizers",
-    "scalings", "sensitivity", "training", "viz",
+    "arrays", "cautions", "checkpoints", "datasets", "divergences", "files", "metrics", "models", "priors",
+    "regularizers", "scalings", "sensitivity", "training", "viz",
 }  # fmt: skip
 
 
