@@ -482,7 +482,7 @@ def trial(mutation):
         tree = Path(folder)
         copy_tree(tree)
         module = tree / PACKAGE.name / mutation.module
-        module.write_text(changed(module.read_text(), mutation))
+        module.write_text(changed(module.read_text(encoding="utf-8"), mutation), encoding="utf-8")
         failed = failures(tree, [mutation.test])
     return (failed or [None])[0], time.perf_counter() - start
 
@@ -508,7 +508,7 @@ def main(arguments=None):
     chosen = [mutation for mutation in mutations() if options.only in mutation.formula]
     start, caught = time.perf_counter(), 0
     for mutation in chosen:
-        changed((PACKAGE / mutation.module).read_text(), mutation)
+        changed((PACKAGE / mutation.module).read_text(encoding="utf-8"), mutation)
     check_unchanged(sorted({mutation.test for mutation in chosen}))
     print(f"unchanged: passes, {time.perf_counter() - start:.0f} s", flush=True)
     with ThreadPoolExecutor(options.workers) as pool:

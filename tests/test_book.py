@@ -17,12 +17,12 @@ CHAPTERS = [path.stem for path in render.chapters()]
 
 def pages():
     """Names of the book's pages, without suffix."""
-    toc = yaml.safe_load((ROOT / "_toc.yml").read_text())
+    toc = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
     return [toc["root"], *(page["file"] for part in toc["parts"] for page in part["chapters"])]
 
 
 def soup(html, page):
-    return BeautifulSoup((html / f"{page}.html").read_text(), "html.parser")
+    return BeautifulSoup((html / f"{page}.html").read_text(encoding="utf-8"), "html.parser")
 
 
 def test_every_page_is_built(html):
@@ -63,7 +63,7 @@ def test_buttons_open_the_notebook_itself(html, chapter):
 
 def test_links_inside_the_book_resolve(html):
     every = [path for path in html.rglob("*.html") if "_static" not in path.parts]  # the theme's templates
-    parsed = {path.resolve(): BeautifulSoup(path.read_text(), "html.parser") for path in every}
+    parsed = {path.resolve(): BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser") for path in every}
     anchors = {path: {tag["id"] for tag in page.find_all(id=True)} for path, page in parsed.items()}
     dead = []
     for path, page in parsed.items():
@@ -81,7 +81,9 @@ def test_links_inside_the_book_resolve(html):
 def test_what_is_broken_fails_the_build(tmp_path, capfd):
     broken = tmp_path / "pages"
     broken.mkdir()
-    (broken / "notation.md").write_text("# N\n\n{cite:t}`nobody1900` [gone](gone.md) {eq}`none` ![a b](gone.png)")
+    (broken / "notation.md").write_text(
+        "# N\n\n{cite:t}`nobody1900` [gone](gone.md) {eq}`none` ![a b](gone.png)", encoding="utf-8"
+    )
     with pytest.raises(RuntimeError, match="does not build"):
         build_book.build(tmp_path, broken)
     said = capfd.readouterr().err

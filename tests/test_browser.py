@@ -21,7 +21,7 @@ MAC = (
 )
 REQUIRED = os.environ.get("AUXVAE_REQUIRE_BROWSER") == "1"
 SIZES = {"desktop": {"width": 1280, "height": 900}, "phone": {"width": 390, "height": 844}}
-PAGES = re.findall(r"(?:root|file): (\S+)", (ROOT / "_toc.yml").read_text())
+PAGES = re.findall(r"(?:root|file): (\S+)", (ROOT / "_toc.yml").read_text(encoding="utf-8"))
 # Every Jupyter Book 1 page has sphinx-thebe's inline script twice, which no setting changes; nothing of ours uses it.
 KNOWN = "Identifier 'THEBE_JS_URL' has already been declared"
 
@@ -147,7 +147,7 @@ def test_slides(browser, site, name):
 def test_the_tests_see_what_is_wrong(browser, tmp_path):
     wide = tmp_path / "wide.html"
     fits = "<div style='overflow-x: auto'><p style='width: 2000px'>scrolls</p></div>"
-    wide.write_text(f"<article><p style='width: 2000px'>wide</p>{fits}</article>")
+    wide.write_text(f"<article><p style='width: 2000px'>wide</p>{fits}</article>", encoding="utf-8")
     page = browser.new_page(viewport=SIZES["phone"])
     page.goto(wide.as_uri())
     assert page.evaluate(WIDER_THAN_PAGE) == ["P  wide"]

@@ -12,7 +12,7 @@ import pytest
 from auxvae_lite.datasets import FactorDataset
 from auxvae_lite.simulators import dsprites
 
-FRAMES = json.loads(Path(__file__).with_name("dsprites_fingerprints.json").read_text())["frames"]
+FRAMES = json.loads(Path(__file__).with_name("dsprites_fingerprints.json").read_text(encoding="utf-8"))["frames"]
 CLASSES = np.array([frame[:5] for frame in FRAMES])
 SPRITES = dsprites.Sprites()
 HEART = [2, 0.8, 1.0, 0.4, 0.6]

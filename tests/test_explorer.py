@@ -20,14 +20,14 @@ from auxvae_lite.simulators import cars, dsprites, galaxies
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "book/_static/explorer"
-TEXT = (ROOT / "book/explorer.md").read_text()
+TEXT = (ROOT / "book/explorer.md").read_text(encoding="utf-8")
 GALAXIES = [name for name in explorer.NAMES if name.startswith("galaxies")]
 browser = test_browser.browser  # its fixture, with its skip
 
 
 def decoder(name):
     """What a decoder's file holds."""
-    text = (FOLDER / f"{name}.js").read_text()
+    text = (FOLDER / f"{name}.js").read_text(encoding="utf-8")
     return json.loads(re.search(r"AuxVAE\.decoders\[.*?\] = (.*);\n$", text)[1])
 
 

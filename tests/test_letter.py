@@ -6,7 +6,7 @@ from auxvae_lite.study import ledger, results
 
 
 def test_the_letter_is_current():
-    assert make_authors.PAGE.read_text() == make_authors.page(), "run `make readme`"
+    assert make_authors.PAGE.read_text(encoding="utf-8") == make_authors.page(), "run `make readme`"
 
 
 def test_its_words_rest_on_the_numbers():

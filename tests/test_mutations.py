@@ -30,7 +30,7 @@ def compiled(text):
 
 @pytest.mark.parametrize("mutation", ALL, ids=lambda mutation: f"{mutation.formula}-{mutation.old!r}")
 def test_each_changes_the_code_of_its_module_in_one_place(mutation):
-    text = (mutations.PACKAGE / mutation.module).read_text()
+    text = (mutations.PACKAGE / mutation.module).read_text(encoding="utf-8")
     assert compiled(mutations.changed(text, mutation)) != compiled(text)
 
 
@@ -42,7 +42,7 @@ def test_a_text_that_is_gone_is_named():
 @pytest.mark.parametrize("test", sorted({mutation.test for mutation in ALL}))
 def test_what_should_go_red_exists(test):
     file, _, name = test.partition("::")
-    assert not name or f"def {name.partition('[')[0]}(" in (HERE / file).read_text()
+    assert not name or f"def {name.partition('[')[0]}(" in (HERE / file).read_text(encoding="utf-8")
 
 
 def public(module):

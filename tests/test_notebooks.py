@@ -219,9 +219,9 @@ def test_a_tampered_notebook_fails(book, tamper, complaint):
     ],
 )
 def test_a_tampered_text_fails(book, name, old, new, complaint):
-    text = (book / name).read_text()
+    text = (book / name).read_text(encoding="utf-8")
     assert old in text
-    (book / name).write_text(text.replace(old, new, 1))
+    (book / name).write_text(text.replace(old, new, 1), encoding="utf-8")
     assert [found for found in check_notebooks.problems(book) if complaint in found]
 
 
@@ -258,9 +258,11 @@ def test_the_book_shows_the_defaults_alone(capsys):
 
 def test_rendering_twice_gives_the_same_file(tmp_path):
     source = tmp_path / "01_small.py"
-    source.write_text(HEADER + '# %% tags=["parameters"]\nn = 2\n\n# %%\nprint(n)\n\n# %%\nprint(n)\n')
-    first = render.execute(source, tmp_path / "a", cwd=tmp_path).read_text()
-    assert first == render.execute(source, tmp_path / "b", cwd=tmp_path).read_text()
+    source.write_text(
+        HEADER + '# %% tags=["parameters"]\nn = 2\n\n# %%\nprint(n)\n\n# %%\nprint(n)\n', encoding="utf-8"
+    )
+    first = render.execute(source, tmp_path / "a", cwd=tmp_path).read_text(encoding="utf-8")
+    assert first == render.execute(source, tmp_path / "b", cwd=tmp_path).read_text(encoding="utf-8")
     ids = [cell.id for cell in nbformat.reads(first, as_version=4).cells]
     assert len(set(ids)) == 3 and ids[2] == f"{ids[1]}-2"
     given = nbformat.read(render.execute(source, tmp_path / "c", {"n": 3}, cwd=tmp_path), as_version=4)
@@ -269,7 +271,7 @@ def test_rendering_twice_gives_the_same_file(tmp_path):
 
 def test_a_failing_cell_leaves_no_notebook(tmp_path):
     source = tmp_path / "01_small.py"
-    source.write_text(HEADER + "# %%\nraise KeyError('no such factor')\n")
+    source.write_text(HEADER + "# %%\nraise KeyError('no such factor')\n", encoding="utf-8")
     with pytest.raises(Exception, match="no such factor"):
         render.execute(source, tmp_path / "a", cwd=tmp_path)
     assert not list((tmp_path / "a").glob("*"))
@@ -277,14 +279,14 @@ def test_a_failing_cell_leaves_no_notebook(tmp_path):
 
 def test_a_chapter_without_a_kernel_is_refused(tmp_path):
     source = tmp_path / "01_small.py"
-    source.write_text("# %%\nprint(1)\n")
+    source.write_text("# %%\nprint(1)\n", encoding="utf-8")
     with pytest.raises(ValueError, match="01_small.py names no kernel"):
         render.execute(source, tmp_path / "a", cwd=tmp_path)
 
 
 def test_a_huge_notebook_is_refused(tmp_path):
     source = tmp_path / "01_small.py"
-    source.write_text(HEADER + f"# %%\nprint('x' * {render.LARGEST})\n")
+    source.write_text(HEADER + f"# %%\nprint('x' * {render.LARGEST})\n", encoding="utf-8")
     with pytest.raises(ValueError, match="lower its figures' dpi"):
         render.execute(source, tmp_path / "a", cwd=tmp_path)
     assert not list((tmp_path / "a").glob("*"))
@@ -292,13 +294,13 @@ def test_a_huge_notebook_is_refused(tmp_path):
 
 def test_text_alone_can_be_brought_up_to_date_and_code_cannot(tmp_path):
     source = tmp_path / "01_short.py"
-    source.write_text(HEADER + "# %% [markdown]\n# before\n\n# %%\nprint(1 + 1)\n")
+    source.write_text(HEADER + "# %% [markdown]\n# before\n\n# %%\nprint(1 + 1)\n", encoding="utf-8")
     path = render.execute(source, tmp_path, cwd=tmp_path)
-    source.write_text(source.read_text().replace("before", "after"))
+    source.write_text(source.read_text(encoding="utf-8").replace("before", "after"), encoding="utf-8")
     assert render.retell(source) == path
-    retold = path.read_text()
-    assert render.execute(source, tmp_path, cwd=tmp_path).read_text() == retold and "after" in retold
-    source.write_text(source.read_text().replace("1 + 1", "1 + 2"))
+    retold = path.read_text(encoding="utf-8")
+    assert render.execute(source, tmp_path, cwd=tmp_path).read_text(encoding="utf-8") == retold and "after" in retold
+    source.write_text(source.read_text(encoding="utf-8").replace("1 + 1", "1 + 2"), encoding="utf-8")
     with pytest.raises(ValueError, match="01_short has other code than its notebook"):
         render.retell(source)
     with pytest.raises(SystemExit):

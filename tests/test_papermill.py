@@ -5,7 +5,7 @@ import pytest
 import render
 import yaml
 
-FAST = yaml.safe_load((render.BOOK / "params/fast.yaml").read_text())
+FAST = yaml.safe_load((render.BOOK / "params/fast.yaml").read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize("chapter", render.chapters(), ids=lambda path: path.stem)

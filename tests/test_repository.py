@@ -16,15 +16,17 @@ def run(tree, *arguments):
 
 
 def test_the_address_changes_everywhere(tree):
-    holders = [name for name in set_repository.files(tree) if OLD in (tree / name).read_text(errors="ignore")]
+    holders = [
+        name for name in set_repository.files(tree) if OLD in (tree / name).read_text(errors="ignore", encoding="utf-8")
+    ]
     assert {"pyproject.toml", "_config.yml", "CITATION.cff", "book/06_training.ipynb"} <= set(holders)
     done = run(tree, f"https://github.com/{NEW}")
     assert done.returncode == 0, done.stderr
     assert set(done.stdout.split()) >= set(holders)
     for name in holders:
-        text = (tree / name).read_text()
+        text = (tree / name).read_text(encoding="utf-8")
         assert OLD not in text and NEW in text, name
-    assert "https://ada-l.github.io/guided.latents" in (tree / "_config.yml").read_text()
+    assert "https://ada-l.github.io/guided.latents" in (tree / "_config.yml").read_text(encoding="utf-8")
     assert not check_notebooks.problems(tree / "book")
     made = subprocess.run([sys.executable, tree / "book/tools/make_teach.py"], capture_output=True, text=True)
     assert (made.returncode, made.stdout) == (0, ""), "the teaching pages are not what the chapters give"
@@ -45,8 +47,10 @@ def test_an_address_is_read(url):
 
 def test_a_notebook_changed_by_hand_is_not_sealed_again(tree):
     path = tree / "book/06_training.ipynb"
-    path.write_text(path.read_text().replace('"outputs_sha256": "', '"outputs_sha256": "0'))
-    before = (tree / "pyproject.toml").read_text()
+    path.write_text(
+        path.read_text(encoding="utf-8").replace('"outputs_sha256": "', '"outputs_sha256": "0'), encoding="utf-8"
+    )
+    before = (tree / "pyproject.toml").read_text(encoding="utf-8")
     done = run(tree, f"https://github.com/{NEW}")
-    assert (tree / "pyproject.toml").read_text() == before
+    assert (tree / "pyproject.toml").read_text(encoding="utf-8") == before
     assert done.returncode == 1 and "make render CHAPTER=06_training" in done.stderr

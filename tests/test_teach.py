@@ -16,7 +16,7 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 CHAPTERS = render.chapters()
-FAST = yaml.safe_load((render.BOOK / "params/fast.yaml").read_text())
+FAST = yaml.safe_load((render.BOOK / "params/fast.yaml").read_text(encoding="utf-8"))
 each_chapter = pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda path: path.stem)
 
 
@@ -102,8 +102,8 @@ def test_answers_go_and_other_folded_parts_stay():
 
 def test_the_copy_of_a_chapter_that_is_gone_is_stale(tree):
     student = tree / "book/teach/student"
-    (student / "66_gone.ipynb").write_text("")
-    (tree / "book/teach/quizzes.md").write_text("")
+    (student / "66_gone.ipynb").write_text("", encoding="utf-8")
+    (tree / "book/teach/quizzes.md").write_text("", encoding="utf-8")
     assert {path.name for path in make_teach.stale(tree / "book")} == {"66_gone.ipynb", "quizzes.md"}
 
 
@@ -140,7 +140,7 @@ def test_wide_equations_are_broken_at_their_gaps():
 
 
 def test_the_browser_tests_draw_the_slides_with_the_same_reveal():
-    assert f" {make_slides.REVEAL} " in (ROOT / "Makefile").read_text()
+    assert f" {make_slides.REVEAL} " in (ROOT / "Makefile").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("line_break", [r"\cr", r"\\"])

@@ -101,9 +101,9 @@ def sgi(packed):
 def model(tmp_path):
     folder = tmp_path / "games/cars/sheet"
     folder.mkdir(parents=True)
-    (folder / "sheet.acc").write_text(MESH)
+    (folder / "sheet.acc").write_text(MESH, encoding="utf-8")
     (folder / "sheet.rgb").write_bytes(sgi(packed=True))
-    (folder / "sheet.xml").write_text(SETTINGS)
+    (folder / "sheet.xml").write_text(SETTINGS, encoding="utf-8")
     return folder / "sheet.acc"
 
 
@@ -157,7 +157,7 @@ def test_wheels_stand_on_the_ground_at_their_axles(model):
 def test_a_model_that_ends_early_is_named_whatever_its_last_line(model):
     lines = MESH.splitlines(keepends=True)
     for end in range(len(lines)):
-        model.write_text("".join(lines[:end]))
+        model.write_text("".join(lines[:end]), encoding="utf-8")
         with pytest.raises(ValueError, match="sheet.acc"):
             torcs.load(model)
 
@@ -173,7 +173,7 @@ def test_a_model_that_ends_early_is_named_whatever_its_last_line(model):
 )
 def test_foreign_models_are_refused_by_file_and_line(model, old, new, line):
     assert old in MESH
-    model.write_text(MESH.replace(old, new))
+    model.write_text(MESH.replace(old, new), encoding="utf-8")
     with pytest.raises(ValueError, match=f"sheet.acc, line {line}: cut off, or not a car of TORCS"):
         torcs.load(model)
 
@@ -193,13 +193,13 @@ def test_textures_cut_off_or_of_another_kind_are_named(model):
     "settings", ["", SETTINGS[:-20], SETTINGS.replace("Rear Axle", "Axle"), SETTINGS.replace('"in"', '"ft"')]
 )
 def test_settings_cut_off_or_without_wheels_are_named(model, settings):
-    model.with_suffix(".xml").write_text(settings)
+    model.with_suffix(".xml").write_text(settings, encoding="utf-8")
     with pytest.raises(ValueError, match="sheet.xml: cut off, or not the settings"):
         torcs.load(model)
 
 
 def test_a_lorry_does_not_fit(model):
-    model.write_text(MESH.replace("1.0 1.8 0.8", "9.0 1.8 0.8"))
+    model.write_text(MESH.replace("1.0 1.8 0.8", "9.0 1.8 0.8"), encoding="utf-8")
     with pytest.raises(ValueError, match=r"9.6 m from corner to corner, and a picture shows 5.7 m"):
         torcs.load(model)
 
@@ -207,7 +207,7 @@ def test_a_lorry_does_not_fit(model):
 def test_the_script_writes_torcs_cars(model, tmp_path, capsys):
     other = tmp_path / "games/tracks/hill"
     other.mkdir(parents=True)
-    (other / "hill.acc").write_text("no car")
+    (other / "hill.acc").write_text("no car", encoding="utf-8")
     out = tmp_path / "torcs.safetensors"
     make_cars3d.main(["--engine", "torcs", "--models", str(tmp_path), "--out", str(out)])
     data = FactorDataset.load(out)

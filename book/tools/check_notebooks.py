@@ -37,7 +37,7 @@ def problems(folder=BOOK):
             continue
         found += [f"{twin.name}: {problem}" for problem in chapter_problems(path, twin)]
     for path in sorted(folder.rglob("*.md")):
-        found += [f"{path.name}: {problem}" for problem in markdown_problems(path.read_text())]
+        found += [f"{path.name}: {problem}" for problem in markdown_problems(path.read_text(encoding="utf-8"))]
     return [*found, *parameter_problems(folder)]
 
 
@@ -127,7 +127,7 @@ def alt_problem(alt):
 
 def parameter_problems(folder):
     """Problems of params/fast.yaml: it has to have a set for every chapter, and only names that chapters know."""
-    table = yaml.safe_load((folder / "params/fast.yaml").read_text())
+    table = yaml.safe_load((folder / "params/fast.yaml").read_text(encoding="utf-8"))
     names = {path.stem: path for path in chapters(folder)}
     for name in sorted(names.keys() ^ table.keys()):
         yield f"params/fast.yaml: {name} is {'missing' if name in names else 'no chapter'}"

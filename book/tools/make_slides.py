@@ -48,7 +48,7 @@ def page(notebook):
             if source:
                 linked = template.LINK.sub(r"](../book/\g<page>.html\g<anchor>)", source)
                 shown.cells.append(nbformat.v4.new_markdown_cell(linked, metadata={"slideshow": {"slide_type": kind}}))
-    with open(TEMPLATE) as file:
+    with open(TEMPLATE, encoding="utf-8") as file:
         exporter = SlidesExporter(raw_template=file.read(), exclude_input=False)
     exporter.reveal_url_prefix = f"https://cdn.jsdelivr.net/npm/{REVEAL}"
     return exporter.from_notebook_node(shown)[0]

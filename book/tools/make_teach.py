@@ -25,14 +25,16 @@ def teach(folder=BOOK):
     made[pages / "quizzes.md"] = quizzes(known)
     for name, table in (("guide", guide_table(known)), ("slides", slides_table(known))):
         path = pages / f"{name}.md"
-        made[path] = BLOCK.sub(lambda match, table=table: f"{match[1]}\n{table}\n\n{match[2]}", path.read_text())
+        made[path] = BLOCK.sub(
+            lambda match, table=table: f"{match[1]}\n{table}\n\n{match[2]}", path.read_text(encoding="utf-8")
+        )
     return made
 
 
 def stale(folder=BOOK):
     """The files that are not what the chapters give, those of chapters that are gone included."""
     made = teach(folder)
-    wrong = [path for path, text in made.items() if not path.exists() or path.read_text() != text]
+    wrong = [path for path, text in made.items() if not path.exists() or path.read_text(encoding="utf-8") != text]
     return wrong + [path for path in sorted(folder.glob("teach/student/*.ipynb")) if path not in made]
 
 

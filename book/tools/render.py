@@ -177,7 +177,7 @@ def main(arguments=None):
         parser.error("--text keeps the outputs that the book shows: it takes no --out, --params or -p")
     if (options.params or options.p) and not options.out:
         parser.error("the book shows the defaults: give --out DIR for a run with other parameters")
-    table = yaml.safe_load(options.params.read_text()) if options.params else {}
+    table = yaml.safe_load(options.params.read_text(encoding="utf-8")) if options.params else {}
     single = {name: yaml.safe_load(value) for name, value in options.p}
     for name in [options.chapter] if options.chapter else known:
         try:

@@ -35,7 +35,7 @@ def parse(url):
 
 def current():
     """Owner and name in pyproject.toml."""
-    return parse(tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["urls"]["Repository"])
+    return parse(tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["urls"]["Repository"])
 
 
 def files(root=ROOT):
@@ -50,7 +50,7 @@ def replace_everywhere(new):
     old, changed = current(), {}
     for name in files():
         try:
-            before = text = (ROOT / name).read_text()
+            before = text = (ROOT / name).read_text(encoding="utf-8")
         except UnicodeDecodeError:  # binary
             continue
         for form in ("{}/{}", "{}.github.io/{}"):
