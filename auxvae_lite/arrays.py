@@ -12,43 +12,73 @@ import torch
 
 from .cautions import warn
 
-__all__ = ["check_spread", "constant", "names_of", "take"]
+__all__ = ["check_spread", "constant", "names_of", "take", "take_images"]
 
 FAR = 100  # spreads from the median, beyond which a value looks like a code for "unknown", such as -99
 ROUNDING = 16  # epsilons: a column that varies by less, beside its largest value, is constant
+SMALLEST = 16  # pixels on a side of an image that a model takes; fewer are channels
 LEVELS = 256  # that an image's pixels must keep when they become float32
 EXACT = 2**53  # whole numbers above it are not all float64
 
 
 def take(value, what, dtype=np.float64, names=None, copy=False):
-    """A contiguous array of finite numbers in the machine's byte order.
+    """An array of finite numbers in the machine's byte order, with no stride below 0.
 
     Arguments:
         value: Array, tensor, table or nested lists of real numbers, any shape.
         what: What it is, for errors: "images", "factors", "codes".
         dtype: float64, or float32 for images.
         names: Names of the columns, for errors, if it has columns.
-        copy: Whether the result must share no memory with `value`, because it is kept.
+        copy: Whether the result must share no memory with `value`, because it is kept; it is then in C order.
 
     Returns:
-        Array of that dtype.
+        Array of that dtype, that may be written to.
 
     Raises:
         ValueError: for masked or missing entries, NaN, infinity, dates, words, complex numbers, structured arrays,
-            and numbers that the dtype cannot tell apart; naming row and column and what to do.
+            and numbers beyond the dtype; naming row and column and what to do.
 
     Example:
         >>> take(np.arange(3, dtype=">i2")[::-1], "codes")
         array([2., 1., 0.])
     """
+    return _as(_plain(value, what, names), what, dtype, copy)
+
+
+def take_images(value, what="images", copy=False):
+    """Images as float32, as `take` does, with channels first and pixels that float32 can tell apart.
+
+    Arguments:
+        value: Shape (n, C, H, W).
+        what, copy: As in `take`.
+
+    Raises:
+        ValueError: for another shape, channels last, a spread that float32 loses, and as in `take`.
+    """
+    array = _plain(value, what)
+    if array.ndim != 4:
+        hint = "Is the channel missing? Write images[:, None]" if array.ndim == 3 else "One image is images[None]"
+        raise ValueError(f"{what} must have shape (n, C, H, W), got {array.shape}. {hint}")
+    if array.shape[3] < SMALLEST <= array.shape[1]:
+        raise ValueError(f"{what} must have channels first, got {array.shape}: write np.moveaxis(images, 3, 1)")
+    if array.size and array.dtype != np.float32:
+        spread, largest = float(array.max()) - float(array.min()), float(np.abs(array).max())
+        if 0 < spread < LEVELS * float(np.finfo(np.float32).eps) * largest:
+            raise ValueError(
+                f"{what} vary by {spread:.3g} around {largest:.3g}, which float32 loses: subtract their minimum first"
+            )
+    return _as(array, what, np.float32, copy)
+
+
+def _plain(value, what, names=None):
+    """An array of finite real numbers, of any such dtype."""
     if isinstance(value, torch.Tensor):
         value = value.detach().cpu().resolve_conj().resolve_neg()
         value = (value.float() if value.dtype == torch.bfloat16 else value).numpy()
-    if isinstance(mask := getattr(value, "mask", None), np.ndarray | np.bool_) and np.any(mask):
+    mask = getattr(value, "mask", None)
+    if isinstance(mask, np.ndarray | np.bool_) and np.any(mask):
         place = _first(np.broadcast_to(mask, np.shape(value)), names)
-        raise ValueError(
-            f"{what} must be known: {place} is masked. Leave such rows out: array[~array.mask.any(1)].data"
-        )
+        raise ValueError(f"{what} must be known: {place} is masked. Leave such rows out, never fill them")
     try:
         array = np.asarray(value)
     except ValueError as error:  # nested lists of unequal lengths
@@ -57,13 +87,23 @@ def take(value, what, dtype=np.float64, names=None, copy=False):
     bad = ~np.isfinite(array)
     if bad.any():
         raise ValueError(
-            f"{what} must be finite: {bad.sum()} of the values are not, the first in {_first(bad, names)}. "
-            "Leave those rows out; never fill them, since a guess would be taken for the truth"
+            f"{what} must be finite: {bad.sum()} values are not, the first in {_first(bad, names)}. "
+            "Leave such rows out, never fill them: a guess would be taken for the truth"
         )
+    return array
+
+
+def _as(array, what, dtype, copy):
     with np.errstate(over="ignore"):
-        result = np.array(array, dtype=dtype, order="C", copy=copy or None)
-    if dtype == np.float32 and array.dtype != np.float32 and array.size:
-        _check_float32(array, result, what)
+        result = np.array(
+            array, dtype=dtype, order="C" if copy else "K", copy=copy or not array.flags.writeable or None
+        )
+    if min(result.strides, default=0) < 0:  # torch takes no array that runs backwards
+        result = np.ascontiguousarray(result)
+    if not np.isfinite(result).all():
+        raise ValueError(
+            f"{what} reach {np.abs(array).max():.3g}, beyond {result.dtype}: divide them by a constant first"
+        )
     return result
 
 
@@ -110,17 +150,8 @@ def _first(bad, names):
     row = f"row {index[0]}"
     if len(index) != 2:
         return row
-    return row + f", column {names[index[1]]!r}" if names is not None else row + f", column {index[1]}"
-
-
-def _check_float32(array, result, what):
-    if not np.isfinite(result).all():
-        raise ValueError(f"{what} reach {np.abs(array).max():.3g}, beyond float32: divide them by a constant first")
-    spread, largest = float(array.max()) - float(array.min()), float(np.abs(array).max())
-    if 0 < spread < LEVELS * np.finfo(np.float32).eps * largest:
-        raise ValueError(
-            f"{what} vary by {spread:.3g} around {largest:.3g}, which float32 loses: subtract their minimum"
-        )
+    named = names is not None and index[1] < len(names)
+    return f"{row}, column {names[index[1]]!r}" if named else f"{row}, column {index[1]}"
 
 
 def names_of(value, names):

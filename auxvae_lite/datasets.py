@@ -1,9 +1,14 @@
 """Images with their factors: one container for simulated, official and own data; splits; one file to keep them in."""
 
+import json
+from datetime import date
+from pathlib import PurePath
+
 import numpy as np
 import torch
 
 from . import files
+from .arrays import check_spread, names_of, take, take_images
 
 __all__ = ["AUGMENTATIONS", "FactorDataset", "shear_symmetry"]
 
@@ -11,16 +16,22 @@ __all__ = ["AUGMENTATIONS", "FactorDataset", "shear_symmetry"]
 class FactorDataset:
     """Images and the factors behind them, checked once, so that nothing later meets a NaN.
 
+    Everything is copied: what happens to the given arrays afterwards changes nothing here.
+
     Arguments:
-        images: Shape (n, C, H, W), any real dtype; kept as float32.
-        factors: Shape (n, K), one row per image; kept as float64.
-        names: K distinct factor names; by default u1, u2, ...
+        images: Shape (n, C, H, W), any real numbers; kept as float32.
+        factors: Shape (n, K), one row per image, any real numbers; kept as float64. A table's column names are taken.
+        names: K distinct factor names; by default the table's, or u1, u2, ...
         units: K units; by default all "1".
         clean: Noiseless images where they are known, shape of `images`.
-        provenance: How the data came about; any mapping that JSON can hold.
+        provenance: How the data came about; a mapping that JSON can hold. NumPy's numbers, paths and dates are turned
+            into such; anything else is refused.
 
     Raises:
-        ValueError: for wrong shapes or counts, and for NaN or infinity, naming the row and the column.
+        ValueError: for wrong shapes or counts; for what is masked, missing, not finite or no number, naming the row
+            and the column and what to do (`arrays.take`).
+
+    A value over 100 interquartile ranges from its column's median is warned of: it may stand for "unknown".
 
     Example:
         >>> data = FactorDataset(np.zeros((10, 1, 28, 28)), np.arange(20.0).reshape(10, 2), ["size", "angle"])
@@ -29,14 +40,13 @@ class FactorDataset:
     """
 
     def __init__(self, images, factors, names=None, units=None, clean=None, provenance=None):
-        self.images = np.ascontiguousarray(images, dtype=np.float32)
-        self.factors = np.ascontiguousarray(factors, dtype=np.float64)
-        if self.images.ndim != 4:
-            raise ValueError(f"images must have shape (n, C, H, W), got {self.images.shape}. Is the channel missing?")
+        names, units = names_of(factors, _listed("names", names)), _listed("units", units)
+        self.images = take_images(images, copy=True)
+        self.factors = take(factors, "factors", names=names, copy=True)
         if self.factors.ndim != 2 or len(self.factors) != len(self.images):
-            raise ValueError(
-                f"factors must have shape (n, K), a row per image; got {self.factors.shape}, {len(self.images)} images"
-            )
+            hint = ". Write factors[:, None]" if self.factors.ndim == 1 else ""
+            shapes = f"{self.factors.shape}, {len(self.images)} images"
+            raise ValueError(f"factors must have shape (n, K), a row per image; got {shapes}{hint}")
         K = self.factors.shape[1]
         self.names = tuple(names) if names is not None else tuple(f"u{k + 1}" for k in range(K))
         self.units = tuple(units) if units is not None else ("1",) * K
@@ -45,14 +55,11 @@ class FactorDataset:
                 raise ValueError(f"{label} must have one entry per column of factors, {K}; got {len(given)}: {given}")
         if len(set(self.names)) < K:
             raise ValueError(f"names must differ, got {self.names}")
-        self.clean = None if clean is None else np.ascontiguousarray(clean, dtype=np.float32)
+        check_spread(self.factors, "factors", self.names)
+        self.clean = None if clean is None else take_images(clean, "clean", copy=True)
         if self.clean is not None and self.clean.shape != self.images.shape:
             raise ValueError(f"clean must have the images' shape {self.images.shape}, got {self.clean.shape}")
-        self.provenance = dict(provenance or {})
-        _check_finite("images", self.images)
-        _check_finite("factors", self.factors, self.names)
-        if self.clean is not None:
-            _check_finite("clean", self.clean)
+        self.provenance = _plain_provenance(provenance or {})
 
     def __len__(self):
         return len(self.images)
@@ -67,37 +74,53 @@ class FactorDataset:
         Raises:
             ValueError: for a name that the data do not have.
         """
-        for name in names:
+        for name in _listed("names", names):
             if name not in self.names:
                 raise ValueError(f"no factor {name!r}; the data have {', '.join(self.names)}")
         return self.factors[:, [self.names.index(name) for name in names]]
 
     def rows(self, index):
-        """The rows that `index` (a slice, integers or a mask) selects, as a new dataset."""
-        clean = None if self.clean is None else self.clean[index]
-        return FactorDataset(self.images[index], self.factors[index], self.names, self.units, clean, self.provenance)
+        """The rows that `index` (a slice, integers or a mask) selects, copied into a new dataset."""
+        part = object.__new__(FactorDataset)  # checked already
+        part.names, part.units, part.provenance = self.names, self.units, dict(self.provenance)
+        part.images, part.factors = np.array(self.images[index]), np.array(self.factors[index])
+        part.clean = None if self.clean is None else np.array(self.clean[index])
+        return part
 
-    def split(self, seed, train=0.7, test=0.1):
+    def split(self, seed, train=0.7, test=0.1, *, groups=None):
         """Disjoint random parts for training, validation and test; the same for the same seed on any machine.
 
         Arguments:
             seed: Integer seed of the permutation.
-            train: Share of training rows, rounded down.
-            test: Share of test rows, rounded down. Validation gets the rest.
+            train: Share of training rows, between 0 and 1, rounded down.
+            test: Share of test rows, likewise. Validation gets the rest.
+            groups: A label for each row, such as the object that several images show, or None. Rows of one label go
+                to one part; training and test take whole groups until they have their share.
 
         Returns:
             Three datasets: train, validation, test.
 
         Raises:
-            ValueError: if one of the parts would be empty.
+            ValueError: for shares outside 0 to 1, labels that are not one a row, or if one of the parts would be empty.
         """
         n = len(self)
+        if not (0 < train < 1 and 0 < test < 1):
+            raise ValueError(
+                f"train and test are shares, above 0 and below 1; got train={train}, test={test}. "
+                "For 70 % and 10 %, write train=0.7, test=0.1"
+            )
         counts = {"train": int(round(n * train, 6)), "test": int(round(n * test, 6))}  # 90 * 0.7 is 62.99... in floats
+        rng = np.random.default_rng(seed)
+        if groups is None:
+            order = rng.permutation(n)
+        else:
+            order, ends = _by_group(groups, n, rng)
+            counts["train"] = int(ends[ends >= counts["train"]][0])
+            counts["test"] = n - int(ends[ends <= n - counts["test"]][-1])
         counts["validation"] = n - sum(counts.values())
         for part, count in counts.items():
             if count < 1:
-                raise ValueError(f"the {part} part is empty: {n} rows, train={train}, test={test}. Give more rows")
-        order = np.random.default_rng(seed).permutation(n)
+                raise ValueError(f"the {part} part is empty: {n} rows, train={train}, test={test}. Give more rows, or other shares")
         first, last = counts["train"], n - counts["test"]
         return self.rows(order[:first]), self.rows(order[first:last]), self.rows(order[last:])
 
@@ -158,6 +181,7 @@ def shear_symmetry(x, u, names, generator):
         (flip, lambda x: x.flip(2)),
     ):
         x = torch.where(turn[:, None, None, None], turned(x), x)
+    transpose, mirror, flip = coins.to(u.device)
     turns = {"g1": transpose, "g2": mirror ^ flip}
     signs = [
         1 - 2 * turns[name].to(u.dtype) if name in turns else torch.ones_like(u[:, 0])
@@ -169,11 +193,42 @@ def shear_symmetry(x, u, names, generator):
 AUGMENTATIONS = {"none": None, "shear": shear_symmetry}
 
 
-def _check_finite(label, array, names=None):
-    bad = ~np.isfinite(array)
-    if bad.any():
-        where = np.argwhere(bad)[0]
-        place = f"row {where[0]}" + (f", column {names[where[1]]!r}" if names else "")
+def _listed(label, given):
+    """Names or units as a list of strings, or None."""
+    if given is None:
+        return None
+    if isinstance(given, str):
         raise ValueError(
-            f"{label} must be finite: {bad.sum()} values are not, the first in {place}. Drop or fill those rows"
+            f"{label} must be a list with one entry per column, got the string {given!r}; write [{given!r}]"
         )
+    odd = [entry for entry in given if not isinstance(entry, str)]
+    if odd:
+        raise ValueError(f"{label} must be strings, got {odd[0]!r}; write {str(odd[0])!r}")
+    return [str(entry) for entry in given]
+
+
+def _plain_provenance(provenance):
+    """What JSON gives back, so that a file can be written later."""
+
+    def plain(value):
+        if isinstance(value, np.generic | np.ndarray):
+            return value.tolist()
+        if isinstance(value, PurePath | date):
+            return str(value)
+        raise TypeError(f"{value!r} is of type {type(value).__name__}")
+
+    try:
+        return json.loads(json.dumps(dict(provenance), default=plain, allow_nan=False))
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"provenance must be a mapping that JSON can hold ({error}): write it as text") from error
+
+
+def _by_group(groups, n, rng):
+    """Rows in random order, group by group, and where each group ends."""
+    labels = np.asarray(groups)
+    if labels.shape != (n,):
+        raise ValueError(f"groups must have one label per row, shape ({n},); got {labels.shape}")
+    _, group = np.unique(labels, return_inverse=True)
+    place = rng.permutation(group.max() + 1)[group]
+    order = np.lexsort((rng.permutation(n), place))
+    return order, np.cumsum([0, *np.bincount(place)])

@@ -43,7 +43,7 @@ def kl_diag_normal(mu, logvar, prior_mean=0.0, prior_std=1.0):
     References:
         Eq. 4 of arXiv 2507.00298; derived in chapter 3. `expm1` keeps digits near r = 0.
     """
-    prior_std = torch.as_tensor(prior_std, dtype=mu.dtype)
+    prior_std = torch.as_tensor(prior_std, dtype=mu.dtype, device=mu.device)
     _check_shapes(mu, logvar, prior_std)
     r = logvar - 2 * prior_std.log()
     return 0.5 * (torch.expm1(r) - r + ((mu - prior_mean) / prior_std) ** 2)
@@ -63,7 +63,7 @@ def kl_monte_carlo(mu, logvar, prior_mean=0.0, prior_std=1.0, samples=1000, gene
     References:
         Chapter 3, the check of Eq. 4.
     """
-    prior_std = torch.as_tensor(prior_std, dtype=mu.dtype)
+    prior_std = torch.as_tensor(prior_std, dtype=mu.dtype, device=mu.device)
     _check_shapes(mu, logvar, prior_std)
     z = _draw(mu.expand(samples, *mu.shape), logvar, generator)
     ratio = _log_normal(z, mu, 0.5 * logvar) - _log_normal(z, prior_mean, prior_std.log())
@@ -96,9 +96,9 @@ def aggregate_kl(mu, logvar, prior_mean, prior_std, samples=1, generator=None):
     References:
         Eq. 5 of arXiv 2507.00298, which the paper calls intractable; chapter 3.
     """
-    prior_std = torch.as_tensor(prior_std, dtype=mu.dtype)
+    prior_std = torch.as_tensor(prior_std, dtype=mu.dtype, device=mu.device)
     _check_shapes(mu, logvar, prior_std)
-    prior_mean = torch.as_tensor(prior_mean, dtype=mu.dtype).expand_as(mu)
+    prior_mean = torch.as_tensor(prior_mean, dtype=mu.dtype, device=mu.device).expand_as(mu)
     prior = prior_mean, prior_std.log().expand_as(mu)
     ratios = []
     for _ in range(samples):

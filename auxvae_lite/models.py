@@ -3,15 +3,19 @@ r"""Aux-VAE: a convolutional VAE whose first K latents are the known factors. Wi
 from itertools import pairwise
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from . import files, priors
-from .scalings import Scaling
+from .arrays import take, take_images
+from .cautions import warn
+from .scalings import LOG_FLOOR, Scaling
 
 __all__ = ["LIKELIHOODS", "AuxVAE", "Output", "Posterior"]
 
 LIKELIHOODS = ("gaussian", "bernoulli")
+FAR = 10  # scaled units: ten standard deviations, or ten ranges, from the training rows
 
 
 class Posterior(NamedTuple):
@@ -70,6 +74,8 @@ class AuxVAE(nn.Module):
             raise ValueError(f"likelihood must be one of {', '.join(LIKELIHOODS)}; got {likelihood!r}")
         if len(self.widths) < 2:
             raise ValueError(f"widths needs at least two layers, got {self.widths}")
+        if min(self.widths) < 2:
+            raise ValueError(f"each of widths must be at least 2, since the decoder has half of it; got {self.widths}")
         if latent_dim < len(self.factors):
             raise ValueError(
                 f"latent_dim must be at least the number of factors, got {latent_dim} for {', '.join(self.factors)}"
@@ -83,7 +89,7 @@ class AuxVAE(nn.Module):
         sizes = [tuple(side // 2**layer for side in size) for layer in range(len(self.widths) + 1)]
         self.encoder = self.make_encoder(channels, sizes)
         self.decoder = self.make_decoder(channels, sizes)
-        self.to(memory_format=torch.channels_last)  # the faster layout on a CPU
+        self.float().to(memory_format=torch.channels_last)  # whatever torch's default is; the faster layout on a CPU
 
     def make_encoder(self, channels, sizes):
         """Scaled images (B, C, H, W) to mu and logvar side by side, (B, 2 d)."""
@@ -131,13 +137,18 @@ class AuxVAE(nn.Module):
             `Posterior` with mu and logvar of shape (n, d). The first K columns of mu are the scaled factors.
 
         Raises:
-            ValueError: if the images have another shape than the model's.
+            ValueError: if the images have another shape than the model's, are not finite, or the model takes logarithms
+                of them and one is below 0; naming the row.
         """
-        images = torch.as_tensor(images, dtype=torch.float32)
+        images = take_images(images)
         if images.shape[1:] != self.image_shape:
             wanted = ", ".join(map(str, self.image_shape))
-            raise ValueError(f"images must have shape (n, {wanted}), got {tuple(images.shape)}")
-        return Posterior(*self._in_batches(lambda x: self.encoder(self.image_scaling(x)), images).chunk(2, dim=1))
+            raise ValueError(f"images must have shape (n, {wanted}), got {images.shape}")
+        if self.image_scaling.kind == "log10" and images.size and images.min() <= -LOG_FLOOR:
+            row = int(images.min((1, 2, 3)).argmin())
+            raise ValueError(f"images row {row} has pixels below 0, and this model takes logarithms: clip them at 0")
+        encoded = self._in_batches(lambda x: self.encoder(self.image_scaling(x)), torch.from_numpy(images))
+        return Posterior(*encoded.chunk(2, dim=1))
 
     def decode(self, z):
         """Images of latents, in evaluation mode and without gradients.
@@ -149,12 +160,19 @@ class AuxVAE(nn.Module):
             Tensor of shape (n, C, H, W), in data units.
 
         Raises:
-            ValueError: if there are not d latents a row.
+            ValueError: if there are not d latents a row, or one is not finite.
+
+        Warns where a latent lies so far out that pixels overflow.
         """
-        z = torch.as_tensor(z, dtype=torch.float32)
+        z = torch.from_numpy(take(z, "z", np.float32))
         if z.ndim != 2 or z.shape[1] != self.latent_dim:
             raise ValueError(f"z must have shape (n, {self.latent_dim}), got {tuple(z.shape)}")
-        return self._in_batches(lambda z: self.pixels(self.decoder(z[:, :, None, None])), z)
+        images = self._in_batches(lambda z: self.pixels(self.decoder(z[:, :, None, None])), z)
+        if not (finite := images.isfinite().flatten(1).all(1)).all():
+            warn(
+                f"z row {int(finite.logical_not().nonzero()[0])} decodes to pixels beyond float32: it lies too far out"
+            )
+        return images
 
     def pixels(self, x_hat):
         """The decoder's output in data units: the scaling undone, and before that, for "bernoulli", the logits."""
@@ -171,11 +189,14 @@ class AuxVAE(nn.Module):
             Tensor of shape (n, C, H, W), in data units.
 
         Raises:
-            ValueError: if there is not one column per factor.
+            ValueError: if there is not one column per factor, or a value is not finite or has no place in the scaling.
+
+        Warns of a factor far outside what the model was told.
         """
         z = priors.targeted_prior(self._scaled_factors(u), self.latent_dim, 1.0).mean
         if generator is not None:
-            z[:, len(self.factors) :] = torch.randn(z[:, len(self.factors) :].shape, generator=generator)
+            free = z[:, len(self.factors) :]
+            free[:] = torch.randn(free.shape, generator=generator, dtype=z.dtype, device=generator.device).to(z.device)
         return self.decode(z)
 
     def traverse(self, image, latent, values):
@@ -190,20 +211,25 @@ class AuxVAE(nn.Module):
             Tensor of shape (m, C, H, W), in data units.
 
         Raises:
-            ValueError: for a name or index that the model does not have.
+            ValueError: for a name or index that the model does not have, and for values that are no list of finite
+                numbers.
         """
-        column, values = latent, torch.as_tensor(values, dtype=torch.float32)
+        column, values = latent, take(values, "values")
+        if values.ndim != 1:
+            raise ValueError(f"values must be a list of numbers, shape (m,), got shape {values.shape}: write [0.5]")
         if isinstance(latent, str):
             if latent not in self.factors:
                 raise ValueError(f"no factor {latent!r}; this model has {', '.join(self.factors) or 'none'}")
             column = self.factors.index(latent)
-            rows = self.factor_scaling.inverse(torch.zeros(len(values), len(self.factors)))
+            middle = torch.zeros(len(values), len(self.factors), dtype=torch.float64, device="cpu")
+            rows = self.factor_scaling.inverse(middle).numpy()
             rows[:, column] = values
-            values = self.factor_scaling(rows)[:, column]
-        if not 0 <= column < self.latent_dim:
+            values = self._scaled_factors(rows)[:, column].numpy()
+        if isinstance(column, float) or not 0 <= column < self.latent_dim:
             raise ValueError(f"no latent {latent}; this model has 0 to {self.latent_dim - 1}")
-        z = self.encode(torch.as_tensor(image)[None]).mu.repeat(len(values), 1)
-        z[:, column] = values
+        image = image if hasattr(image, "ndim") else np.asarray(image)
+        z = self.encode(image[None]).mu.repeat(len(values), 1)
+        z[:, column] = torch.from_numpy(values)
         return self.decode(z)
 
     def contents(self):
@@ -255,15 +281,25 @@ class AuxVAE(nn.Module):
         return model.to(memory_format=torch.channels_last)
 
     def _scaled_factors(self, u):
-        u = torch.as_tensor(u, dtype=torch.float32)
+        """Factors (n, K) in the network's units, float32; scaled in float64, so that an offset is gone before."""
+        u = take(u, "factors", names=self.factors)
         if u.ndim != 2 or u.shape[1] != len(self.factors):
-            raise ValueError(f"u must have a column for each of {', '.join(self.factors)}; got {tuple(u.shape)}")
-        return self.factor_scaling(u)
+            raise ValueError(f"u must have a column for each of {', '.join(self.factors)}; got {u.shape}")
+        scaled = self.factor_scaling(torch.from_numpy(u)).float()
+        for what, bad in (("has no logarithm", ~scaled.isfinite()), ("lies far outside", scaled.abs() > FAR)):
+            if bad.any():
+                row, column = bad.nonzero()[0].tolist()
+                given = f"factors row {row}: {self.factors[column]} = {u[row, column]:g} {what}"
+                if what == "has no logarithm":
+                    raise ValueError(f"{given}, which this model takes: give values above 0")
+                warn(f"{given} what the model was told ({scaled[row, column]:.0f} scaled units): it extrapolates")
+        return scaled
 
     @torch.no_grad()
     def _in_batches(self, function, rows, size=1024):
         training = self.training
         self.eval()
-        result = torch.cat([function(batch) for batch in rows.split(size)])
+        with torch.autocast("cpu", enabled=False):
+            result = torch.cat([function(batch) for batch in rows.split(size)])
         self.train(training)
         return result

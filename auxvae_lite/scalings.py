@@ -7,6 +7,8 @@ Every scaling is one curve and one affine map, y = (f(x) - offset) / scale. The 
 import torch
 from torch import nn
 
+from .arrays import constant
+
 __all__ = ["KINDS", "LOG_FLOOR", "Scaling"]
 
 LOG_FLOOR = 1e-10  # the authors' constant: an empty pixel becomes -10
@@ -46,6 +48,10 @@ class Scaling(nn.Module):
         self.register_buffer("offset", torch.as_tensor(offset, dtype=torch.float64))
         self.register_buffer("scale", torch.as_tensor(scale, dtype=torch.float64))
 
+    def _apply(self, fn, recurse=True):
+        """Neither `to` nor `half` moves the two numbers: some devices hold no float64, and they cost nothing here."""
+        return self
+
     @classmethod
     def fit(cls, kind, x, dim=None, softening=20.0):
         """Fit offset and scale to training data.
@@ -67,9 +73,8 @@ class Scaling(nn.Module):
             )
         y, dim = (y.flatten(), 0) if dim is None else (y, dim)
         low, high = y.amin(dim), y.amax(dim)
-        constant = (high - low <= 1e-12 * torch.maximum(high.abs(), low.abs())).reshape(-1)
-        if constant.any():
-            where = f"column {int(constant.nonzero()[0])}" if low.ndim else "the data"
+        if (same := constant(y.reshape(len(y), -1).cpu().numpy())).any():
+            where = f"column {int(same.argmax())}" if low.ndim else "the data"
             raise ValueError(f"{where} holds one value only and cannot be scaled: drop it, or give data that vary")
         if kind == "standard":
             offset, scale = y.mean(dim), y.std(dim, correction=0)
@@ -80,12 +85,15 @@ class Scaling(nn.Module):
         return cls(kind, offset, scale, softening)
 
     def forward(self, x):
-        """Data to the network's units; shape and dtype are kept."""
-        return (self._curve(x) - self.offset.to(x.dtype)) / self.scale.to(x.dtype)
+        """Data to the network's units; shape, dtype and device are kept.
+
+        Give factors as float64: a date less its offset keeps its digits, where float32 would lose them first.
+        """
+        return (self._curve(x) - self.offset.to(x)) / self.scale.to(x)
 
     def inverse(self, y):
-        """The network's units back to data; shape and dtype are kept."""
-        f = y * self.scale.to(y.dtype) + self.offset.to(y.dtype)
+        """The network's units back to data; shape, dtype and device are kept."""
+        f = y * self.scale.to(y) + self.offset.to(y)
         if self.kind == "log10":
             return 10**f - LOG_FLOOR
         return self.softening * torch.sinh(f) if self.kind == "asinh" else f

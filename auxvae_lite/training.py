@@ -6,11 +6,12 @@ r"""Training: the one place where the terms of the loss are added.
 with the reconstruction term R and the KL averaged over the batch, and P the number of pixels (chapter 6).
 """
 
+import functools
 import math
 import os
+import threading
 import time
-import warnings
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from numbers import Integral, Real
 from pathlib import Path
@@ -22,7 +23,9 @@ from torch import Tensor, nn
 from tqdm import trange
 
 from . import checkpoints, metrics
-from .datasets import AUGMENTATIONS
+from .arrays import constant
+from .cautions import warn
+from .datasets import AUGMENTATIONS, FactorDataset
 from .divergences import kl_diag_normal
 from .models import LIKELIHOODS, AuxVAE
 from .priors import targeted_prior
@@ -47,6 +50,10 @@ __all__ = [
 WHOLE = {"latent_dim": 1, "degree": 1, "epochs": 1, "batch_size": 2, "seed": 0, "threads": 1}  # and the least of each
 POSITIVE = ("sigma", "lr", "clip", "prior_variance")
 WEIGHTS = ("beta", "lambda_1", "lambda_2")
+NARROW = 0.05  # of the scaled range: pixels that span less are hardly seen by the loss
+FAINT = 0.01  # of asinh's softening, below which it is a straight line, and of the widest channel's range
+BUILDING = threading.Lock()  # the first weights come from torch's one global generator
+RUNNING = []  # its state when each running `fit` began
 
 
 @dataclass(frozen=True)
@@ -87,15 +94,20 @@ class Config:
             if isinstance(value, str):
                 raise ValueError(f"{name} must be a sequence, got the string {value!r}; write [{value!r}]")
             object.__setattr__(self, name, None if value is None else tuple(value))
+        odd = [name for name in self.factors or () if not isinstance(name, str)]
+        if odd:
+            raise ValueError(f"factors are names, got {odd[0]!r}; write {str(odd[0])!r}")
         if self.factors is not None and len(set(self.factors)) < len(self.factors):
             raise ValueError(f"factors must differ, got {', '.join(self.factors)}")
         for name, least in WHOLE.items():
             object.__setattr__(self, name, _whole(name, getattr(self, name), least))
-        object.__setattr__(self, "widths", tuple(_whole("each of widths", width, 1) for width in self.widths))
+        object.__setattr__(self, "widths", tuple(_whole("each of widths", width, 2) for width in self.widths))
         for name in POSITIVE + WEIGHTS:
             value = getattr(self, name)
             if value is None and name in ("clip", "prior_variance"):
                 continue
+            if isinstance(value, np.generic):  # which no file can hold
+                object.__setattr__(self, name, value := value.item())
             if not isinstance(value, Real) or not math.isfinite(value):
                 raise ValueError(f"{name} must be a finite number, got {value!r}")
             if value < 0 or value == 0 and name in POSITIVE:
@@ -118,7 +130,8 @@ def _whole(name, value, least):
     if isinstance(value, bool) or not isinstance(value, Integral):
         raise ValueError(f"{name} must be a whole number, got {value!r}")
     if value < least:
-        why = ": one row has no correlation" if name == "batch_size" else ""
+        reasons = {"batch_size": ": one row has no correlation", "each of widths": ": the decoder has half of it"}
+        why = reasons.get(name, "")
         raise ValueError(f"{name} must be at least {least}, got {value}{why}")
     return int(value)  # NumPy's integers are none for JSON
 
@@ -196,18 +209,26 @@ def total(config, parts, pixels):
     return elbo + config.lambda_1 * guided + config.lambda_2 * parts.inter
 
 
-def fit(config, data, validation=None, model_class=AuxVAE, terms=terms, checkpoint=None, device="cpu"):
+def fit(config, data, validation=None, model_class=AuxVAE, terms=terms, checkpoint=None, device="cpu", *,
+        progress=None):  # fmt: skip
     """Train a model.
+
+    What the caller has set of torch (default dtype and device, gradient mode, autocast, random state, threads) neither
+    changes the result nor is changed by it, also when several `fit`s run in threads. Only a `model_class` or `terms`
+    that draws from torch's global generator while it trains, such as dropout, shares that with other threads.
 
     Arguments:
         config: `Config`.
         data: Training rows, a `FactorDataset`; the scalings are fitted on them.
         validation: Rows on which the same terms are measured after each epoch, or None.
         model_class: `AuxVAE` or a subclass.
-        terms: The function that makes the `Terms` of a batch.
-        checkpoint: File to write after each epoch; if it exists, training goes on from it. It can be read with
-            `AuxVAE.load`. With a constant schedule, `epochs` may have grown since.
-        device: Where to train, such as "cuda". Batches and noise are the CPU's for the same seed; rounding is not.
+        terms: The function that makes the `Terms` of a batch; with a checkpoint, one that has a name of its own.
+        checkpoint: File to write after each epoch; if it exists, training goes on from it, also after Ctrl-C, which
+            loses everything without it. It can be read with `AuxVAE.load`. With a constant schedule, `epochs` may have
+            grown since.
+        device: Where to train, such as "cuda" or "mps". Batches and noise are the CPU's for the same seed; rounding is
+            not.
+        progress: Whether to show a bar on stderr; None shows it unless the environment has CI.
 
     Returns:
         `Fit`, its model on the CPU. The same seed on the same machine's CPU gives the same history, bit for bit,
@@ -219,46 +240,55 @@ def fit(config, data, validation=None, model_class=AuxVAE, terms=terms, checkpoi
             factors, or a checkpoint that is damaged or belongs to another configuration or other data.
         FloatingPointError: when a term stops being finite, naming epoch, batch and term; the checkpoint stays as it
             was after the last whole epoch.
+
+    Warns where pixels span little of the scaled range, or one channel little of another's (`AuxVAEWarning`).
     """
+    _check_data(data, validation)
     names = data.names if config.factors is None else config.factors
     _check_trainable(config, data, validation, names)
+    identity = None if checkpoint is None else _identity(config, data, validation, model_class, terms)
+    with _own_settings(config.threads), _random_state():
+        return _fit(config, data, validation, model_class, terms, names, checkpoint, identity, device, progress)
+
+
+def _fit(config, data, validation, model_class, terms, names, checkpoint, identity, device, progress):
     prior_variance = config.prior_variance or 1 / len(data)
     image_scaling = Scaling.fit(config.image_scaling, data.images)
     factor_scaling = Scaling.fit(config.factor_scaling, data.columns(names), dim=0) if names else Scaling("minmax")
-    x, u = _tensors(image_scaling.to(device), data, names)
+    x, u = _tensors(image_scaling, data, names, device)
     _check_pixels(config, x)
+    _look_at_pixels(config, data.images, x)
     if validation is not None:
-        _check_pixels(config, _tensors(image_scaling, validation, names)[0])
-    with _threads(config.threads), torch.random.fork_rng(devices=[]):
-        torch.manual_seed(config.seed)
+        _check_pixels(config, _tensors(image_scaling, validation, names, "cpu")[0])
+    with _first_weights(config.seed):
         model = model_class(
             x.shape[1:], names, config.latent_dim, config.widths, image_scaling, factor_scaling, config.likelihood
         )
-        model.to(device)
-        model.provenance = {"config": asdict(config), "prior_variance": prior_variance, "data": data.provenance}
-        run = _start(config, model, len(x))
-        identity = _identity(config, data, validation, model_class, terms)
-        if checkpoint is not None and Path(checkpoint).exists():
-            checkpoints.resume(checkpoint, run, identity)
-        first, last = len(run.history), config.epochs
-        if first > last:
-            raise ValueError(
-                f"{checkpoint} has {first} epochs already, more than epochs={last}: raise epochs, or remove the file"
-            )
-        for _ in trange(
-            first, last, initial=first, total=last, desc="training", unit="epoch", disable="CI" in os.environ
-        ):
-            record = _epoch(config, run, x, u, prior_variance, terms)
-            if validation is not None:
+    model.to(device)
+    model.provenance = {"config": asdict(config), "prior_variance": prior_variance, "data": data.provenance}
+    run = _start(config, model, len(x))
+    if checkpoint is not None and Path(checkpoint).exists():
+        checkpoints.resume(checkpoint, run, identity)
+    first, last = len(run.history), config.epochs
+    if first > last:
+        raise ValueError(
+            f"{checkpoint} has {first} epochs already, more than epochs={last}: raise epochs, or remove the file"
+        )
+    label = "training" if checkpoint is not None else "training (checkpoint=FILE would keep it through Ctrl-C)"
+    hidden = "CI" in os.environ if progress is None else not progress
+    for _ in trange(first, last, initial=first, total=last, desc=label, unit="epoch", disable=hidden):
+        record = _epoch(config, run, x, u, prior_variance, terms)
+        if validation is not None:
+            try:
                 measured = measure(model, config, validation, prior_variance, terms)
-                record |= {f"validation_{name}": value for name, value in measured.items()}
-            run.history.append(record)
-            if config.keep == "best" and record["validation_loss"] == min(
-                row["validation_loss"] for row in run.history
-            ):
-                run.best = {name: tensor.clone() for name, tensor in model.state_dict().items()}
-            if checkpoint is not None:
-                checkpoints.save(checkpoint, run, identity)
+            except FloatingPointError as error:
+                raise FloatingPointError(f"epoch {len(run.history) + 1}, validation: {error}") from error
+            record |= {f"validation_{name}": value for name, value in measured.items()}
+        run.history.append(record)
+        if config.keep == "best" and record["validation_loss"] == min(row["validation_loss"] for row in run.history):
+            run.best = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+        if checkpoint is not None:
+            checkpoints.save(checkpoint, run, identity)
     if config.keep == "best":
         model.load_state_dict(run.best)
     activity = latent_activity(model.cpu().eval(), data.rows(slice(0, 2048)), prior_variance)
@@ -266,15 +296,75 @@ def fit(config, data, validation=None, model_class=AuxVAE, terms=terms, checkpoi
     return Fit(model, run.history)
 
 
+def _check_data(data, validation):
+    for what, given in (("training", data), ("validation", validation)):
+        if given is not None and not isinstance(given, FactorDataset):
+            raise ValueError(
+                f"{what} rows must be a FactorDataset, got {type(given).__name__}: "
+                "write FactorDataset(images, factors, names)"
+            )
+
+
+@contextmanager
+def _own_settings(threads=None):
+    """Gradients, the CPU, full precision and a number of threads for our own work, whatever the caller has set."""
+    before = torch.get_num_threads()
+    with ExitStack() as stack:
+        stack.enter_context(torch.inference_mode(False))
+        stack.enter_context(torch.enable_grad())
+        for kind in ("cpu", "cuda"):
+            stack.enter_context(torch.autocast(kind, enabled=False))
+        if torch.get_default_device().type != "cpu":
+            stack.enter_context(torch.device("cpu"))
+        torch.set_num_threads(threads or before)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(before)
+
+
+@contextmanager
+def _random_state():
+    """The first of several `fit`s in threads keeps torch's global random state, and the last gives it back."""
+    with BUILDING:
+        RUNNING.append(torch.get_rng_state())
+    try:
+        yield
+    finally:
+        with BUILDING:
+            if len(RUNNING) == 1:
+                torch.set_rng_state(RUNNING[0])
+            RUNNING.pop()
+
+
+@contextmanager
+def _first_weights(seed):
+    """The seed's own random numbers for a new model, in float32, one thread at a time."""
+    with BUILDING:
+        dtype = torch.get_default_dtype()
+        torch.set_default_dtype(torch.float32)
+        torch.manual_seed(seed)
+        try:
+            yield
+        finally:
+            torch.set_default_dtype(dtype)
+
+
 def _check_trainable(config, data, validation, names):
     if len(data) < 2:
         raise ValueError(f"training needs at least 2 rows, got {len(data)}: one row has no correlation")
-    for name, column in zip(names, data.columns(names).T, strict=True):
-        if np.ptp(column) == 0:
-            raise ValueError(f"factor {name!r} is constant ({column[0]:g}) and cannot guide a latent: leave it out")
+    columns = data.columns(names)
+    for name, value, same in zip(names, columns[0], constant(columns), strict=True):
+        if same:
+            raise ValueError(f"factor {name!r} is constant ({value:g}) and cannot guide a latent: leave it out")
     H, W = data.images.shape[2:]
     if config.augment == "shear" and H != W:
         raise ValueError(f"augment='shear' exchanges the axes and needs square images, got {H} x {W}: use 'none'")
+    if config.augment == "shear" and not {"g1", "g2"} <= set(data.names):
+        raise ValueError(
+            f"augment='shear' turns the columns g1 and g2 with the images; the data have {', '.join(data.names)}: "
+            "name the two components of the shear g1 and g2, or use 'none'"
+        )
     if config.keep == "best" and validation is None:
         raise ValueError("keep='best' needs validation rows to choose by: fit(config, data, validation)")
     if validation is not None and validation.images.shape[1:] != data.images.shape[1:]:
@@ -289,6 +379,28 @@ def _check_pixels(config, x):
         raise ValueError(
             f"likelihood='bernoulli' needs scaled pixels in [0, 1], got {x.min():.3g} to {x.max():.3g}: "
             "use image_scaling='minmax' (it is fitted on the training rows), or likelihood='gaussian'"
+        )
+
+
+def _look_at_pixels(config, images, x):
+    """Warn where the scaled pixels leave the loss little to see."""
+    spans = np.ptp(images, axis=(0, 2, 3))
+    if spans.min() < FAINT * spans.max():
+        warn(
+            f"channel {spans.argmin()} spans {spans.min():.3g}, channel {spans.argmax()} {spans.max():.3g}: they share "
+            "one scaling, so the loss hardly sees the fainter. Multiply it before"
+        )
+    typical, largest = float((x.amax((1, 2, 3)) - x.amin((1, 2, 3))).median()), float(x.abs().max())
+    if typical < NARROW * largest:
+        warn(
+            f"scaled by {config.image_scaling!r}, half of the images span less than {typical:.2g} of {largest:.2g}: "
+            "the loss hardly sees them. Subtract the background, or choose another image_scaling"
+        )
+    brightest = float(np.abs(images).max())
+    if config.image_scaling == "asinh" and brightest < FAINT * Scaling("asinh").softening:
+        warn(
+            f"the largest pixel is {brightest:.3g}, where 'asinh' is a straight line: it was made for counts of 20 and "
+            "more. Multiply the images to be counts, or say image_scaling='minmax'"
         )
 
 
@@ -310,31 +422,45 @@ def _identity(config, data, validation, model_class, terms):
     identity = asdict(config) | {
         "training data": data.checksum(),
         "validation data": None if validation is None else validation.checksum(),
-        "model class": model_class.__qualname__,
-        "terms": terms.__qualname__,
+        "model class": _told(model_class),
+        "terms": _told(terms),
     }
     if config.schedule == "constant":
         del identity["epochs"]  # nothing before the last epoch depends on it
     return identity
 
 
+def _told(function):
+    """A name that tells a function from others, or an error: two lambdas would be taken for the same."""
+    if isinstance(function, functools.partial):
+        given = [*map(repr, function.args), *(f"{name}={value!r}" for name, value in sorted(function.keywords.items()))]
+        return f"{_told(function.func)}({', '.join(given)})"
+    name = getattr(function, "__qualname__", "<unnamed>")
+    if "<" in name:
+        raise ValueError(
+            f"with a checkpoint, model_class and terms need names to be told apart, got {name}: define it with def or "
+            "class in a module or a cell, outside other functions"
+        )
+    return name
+
+
 def _epoch(config, run, x, u, prior_variance, terms):
     """Train on every row once; the epoch's mean `Terms`, loss and seconds by name."""
     model, (shuffle, noise, coins) = run.model.train(), run.generators.values()
     augment = AUGMENTATIONS[config.augment]
-    start, sums = time.perf_counter(), torch.zeros(len(Terms._fields) + 1, device=x.device)
+    start, sums = time.perf_counter(), torch.zeros(len(Terms._fields) + 1, dtype=torch.float32, device=x.device)
     order = torch.randperm(len(x), generator=shuffle)
-    for batch, index in enumerate(order.to(x.device).tensor_split(_batches(len(x), config.batch_size))):
-        images, factors = x[index], u[index]
+    for batch, index in enumerate(order.tensor_split(_batches(len(x), config.batch_size))):
+        images, factors = x[index.to(x.device)], u[index]
         if augment is not None:
             images, factors = augment(images, factors, model.factors, coins)
         images = images.contiguous(memory_format=torch.channels_last)
-        factors = model.factor_scaling(factors).float()
-        with torch.autocast("cpu", torch.bfloat16, enabled=config.precision == "bfloat16"):
+        factors = model.factor_scaling(factors).float().to(x.device)
+        with torch.autocast(x.device.type, torch.bfloat16, enabled=config.precision == "bfloat16"):
             output = model(images, noise, factors)
         parts = terms(config, output, images, factors, prior_variance)
         loss = total(config, parts, x[0].numel())
-        _check_finite(parts, len(run.history), batch)
+        _check_finite(parts, f"epoch {len(run.history) + 1}, batch {batch + 1}")
         run.optimiser.zero_grad()
         loss.backward()
         if config.clip is not None:
@@ -346,7 +472,6 @@ def _epoch(config, run, x, u, prior_variance, terms):
     return record | {"seconds": time.perf_counter() - start}
 
 
-@torch.no_grad()
 def measure(model, config, data, prior_variance, terms=terms):
     """The loss and its terms on given rows, in evaluation mode (z = mu), batches weighted by their size.
 
@@ -356,15 +481,26 @@ def measure(model, config, data, prior_variance, terms=terms):
 
     Returns:
         Dictionary of floats: the fields of `Terms`, and "loss". The penalties depend on the batch size.
+
+    Raises:
+        FloatingPointError: if a term is not finite, naming it and the first row of its batch.
     """
-    x, u = _tensors(model.image_scaling, data, model.factors)
+    with _own_settings(), torch.no_grad():
+        return _measure(model, config, data, prior_variance, terms)
+
+
+def _measure(model, config, data, prior_variance, terms):
+    device = next(model.parameters()).device
+    x, u = _tensors(model.image_scaling, data, model.factors, device)
     _check_pixels(config, x)
-    u = model.factor_scaling(u).float()
+    u = model.factor_scaling(u).float().to(device)
     model.eval()
-    sums = torch.zeros(len(Terms._fields) + 1, device=x.device)
-    for index in torch.arange(len(x)).tensor_split(_batches(len(x), config.batch_size)):
+    sums = torch.zeros(len(Terms._fields) + 1, dtype=torch.float32, device=device)
+    for rows in np.array_split(np.arange(len(x)), _batches(len(x), config.batch_size)):
+        index = slice(rows[0], rows[-1] + 1)
         parts = terms(config, model(x[index], u=u[index]), x[index], u[index], prior_variance)
-        sums += torch.stack([*parts, total(config, parts, x[0].numel())]) * len(index)
+        _check_finite(parts, f"the given rows, from row {rows[0]}")
+        sums += torch.stack([*parts, total(config, parts, x[0].numel())]) * len(rows)
     return dict(zip([*Terms._fields, "loss"], (sums / len(x)).tolist(), strict=True))
 
 
@@ -401,17 +537,15 @@ def _warn_of_collapse(activity, names):
     idle = [name for name, active in zip(names, activity.active, strict=False) if not active]
     if idle or not activity.active.any():
         kl = ", ".join(f"{value:.3g}" for value in activity.kl)
-        warnings.warn(
+        warn(
             f"posterior collapse: {int(activity.active.sum())} of {len(activity.kl)} latents are active"
-            f"{', idle are ' + ', '.join(idle) if idle else ''}; KL per latent {kl}. Lower beta, or train longer",
-            stacklevel=3,
+            f"{', idle are ' + ', '.join(idle) if idle else ''}; KL per latent {kl}. Lower beta, or train longer"
         )
 
 
-def _tensors(image_scaling, data, names):
-    """Scaled images (n, C, H, W), float32, and factors in their own units (n, K), float64."""
-    place = image_scaling.offset.device
-    return image_scaling(torch.from_numpy(data.images).to(place)), torch.from_numpy(data.columns(names)).to(place)
+def _tensors(image_scaling, data, names, device):
+    """Scaled images (n, C, H, W), float32, and on the CPU factors in their own units (n, K), float64."""
+    return image_scaling(torch.from_numpy(data.images)).to(device), torch.from_numpy(data.columns(names))
 
 
 def _batches(n, batch_size):
@@ -419,24 +553,12 @@ def _batches(n, batch_size):
     return max(1, n // batch_size)
 
 
-def _check_finite(parts, epoch, batch):
+def _check_finite(parts, place):
     if torch.isfinite(torch.stack(parts)).all():  # one question, not five, to a GPU
         return
     for name, value in parts._asdict().items():
         if not torch.isfinite(value):
-            raise FloatingPointError(
-                f"epoch {epoch + 1}, batch {batch + 1}: {name} is {value.item()}. Lower lr, or check the data's scale"
-            )
-
-
-@contextmanager
-def _threads(count):
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
+            raise FloatingPointError(f"{place}: {name} is {value.item()}. Lower lr, or check the data's scale")
 
 
 class Evaluation(NamedTuple):
@@ -456,22 +578,37 @@ def evaluate(model, data):
     Returns:
         `Evaluation`. Scores: SSIM in its conventions; `lds` and `lds_normalised` over all of the data's factors;
         `sap_r2`; `corr_NAME` of each guided latent with its factor; `corr_aux_recon`, the mean \|rho\| between
-        guided and free latents. Reference: SSIM's rows, LDS's floor, ceiling, live latents and n, and the value of
-        `corr_aux_recon` for independent latents.
+        guided and free latents. A factor that is constant in these rows is left out of all but SSIM, and SAP is left
+        out for a single latent, each with a warning; without factors there is SSIM alone. Reference: SSIM's rows, LDS's
+        floor, ceiling, live latents and n, and the value of `corr_aux_recon` for independent latents.
 
     References:
         Chapters 6 and 7.
     """
     mu = model.encode(data.images).mu
     x_hat = model.decode(mu).numpy()
-    mu = mu.numpy()
-    score, K = metrics.lds(mu, data.factors), len(model.factors)
-    own = metrics.correlations(mu[:, :K], data.columns(model.factors)).diagonal()
-    scores = metrics.ssim_scores(data.images, x_hat, data.clean)
-    scores |= {"lds": score.value, "lds_normalised": score.normalised, "sap_r2": metrics.sap(mu, data.factors)}
-    scores |= {f"corr_{name}": float(rho) for name, rho in zip(model.factors, own, strict=True)}
-    reference = metrics.ssim_reference(data.images, data.clean)
-    reference["lds"] = {"floor": score.floor, "ceiling": score.ceiling, "live": score.live, "n": score.n}
+    mu, K = mu.numpy(), len(model.factors)
+    scores, reference = (
+        metrics.ssim_scores(data.images, x_hat, data.clean),
+        metrics.ssim_reference(data.images, data.clean),
+    )
+    same = dict(zip(data.names, constant(data.factors), strict=True))
+    names = [name for name in data.names if not same[name]]
+    if len(names) < len(data.names):
+        left = ", ".join(name for name in data.names if same[name])
+        warn(f"constant in these {len(data)} rows, so left out of LDS, SAP and correlations: {left}")
+    u = data.factors if len(names) == len(data.names) else data.columns(names)
+    if names:
+        score = metrics.lds(mu, u)
+        scores |= {"lds": score.value, "lds_normalised": score.normalised}
+        reference["lds"] = {"floor": score.floor, "ceiling": score.ceiling, "live": score.live, "n": score.n}
+    if names and model.latent_dim > 1:
+        scores["sap_r2"] = metrics.sap(mu, u)
+    elif names:
+        warn("SAP compares two latents and this model has one: left out")
+    if K:
+        own = metrics.correlations(mu[:, :K], data.columns(model.factors)).diagonal()
+        scores |= {f"corr_{name}": float(rho) for name, rho in zip(model.factors, own, strict=True) if not same[name]}
     if 0 < K < model.latent_dim:
         scores["corr_aux_recon"] = float(np.abs(metrics.correlations(mu[:, :K], mu[:, K:])).mean())
         reference["corr_aux_recon"] = {"independent": metrics.expected_null(len(mu))}

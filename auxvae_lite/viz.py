@@ -3,6 +3,7 @@
 import matplotlib.pyplot as plt
 import numpy as np
 
+from .arrays import take_images
 from .metrics import correlations
 
 __all__ = ["correlation_map", "reconstructions", "training_curves", "traversals"]
@@ -14,10 +15,19 @@ def reconstructions(images, x_hat, clean=None, columns=6):
     Arguments:
         images, x_hat: Shape (n, C, H, W), in data units; the first channel is drawn.
         clean: Noiseless images, drawn as a further row.
-        columns: Number of images.
+        columns: Number of images, or all that there are.
+
+    Raises:
+        ValueError: if `images`, `x_hat` and `clean` differ in shape, and as in `arrays.take_images`.
     """
+    images, x_hat = take_images(images), take_images(x_hat, "x_hat")
+    clean = None if clean is None else take_images(clean, "clean")
+    for label, other in (("x_hat", x_hat), ("clean", clean)):
+        if other is not None and other.shape != images.shape:
+            raise ValueError(f"{label} must have the images' shape {images.shape}, got {other.shape}")
+    columns = min(columns, len(images))
     rows = [("observed", images), ("reconstructed", x_hat)] + ([] if clean is None else [("noiseless", clean)])
-    rows.append(("observed - reconstructed", images - np.asarray(x_hat)))
+    rows.append(("observed - reconstructed", images - x_hat))
     figure, axes = plt.subplots(len(rows), columns, figsize=(1.25 * columns, 1.3 * len(rows)), squeeze=False)
     for axis_row, (label, row) in zip(axes, rows, strict=True):
         for column, axis in enumerate(axis_row):

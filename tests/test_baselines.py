@@ -7,7 +7,7 @@ import pytest
 import torch
 from sklearn.linear_model import LinearRegression
 from test_checkpoints import BATCHES, assert_same, stopping
-from test_training import TINY, squares
+from test_training import TINY, sheared, squares
 from torch import nn
 
 from auxvae_lite import training
@@ -249,7 +249,7 @@ def test_gamma_goes_through_the_config():
 )
 @pytest.mark.parametrize("train", [fit_idvae, fit_supervised])
 def test_options_and_scores_are_finite(train, changes):
-    data = squares()
+    data = sheared(squares())
     model, history = train(Config(**TINY | {"epochs": 1} | changes), data, data.rows(slice(0, 10)))
     assert all(math.isfinite(value) for value in (*history[0].values(), *evaluate(model, data).scores.values()))
 

@@ -1,12 +1,14 @@
 """Checkpoints: a run that was stopped and taken up again is the run that was never stopped, bit for bit."""
 
 import functools
+import json
 
 import pytest
 import torch
-from test_training import TINY, squares
+from test_training import TINY, sheared, squares
 
-from auxvae_lite import files, training
+from auxvae_lite import files, older, training
+from auxvae_lite.cautions import AuxVAEWarning
 from auxvae_lite.models import AuxVAE
 from auxvae_lite.training import Config, fit
 
@@ -42,7 +44,7 @@ def contents(path):
 
 def assert_same(ours, theirs):
     (tensors, header), (others, other_header) = contents(ours), contents(theirs)
-    assert header == other_header
+    assert json.dumps(header) == json.dumps(other_header)  # the order of its keys, too
     assert tensors.keys() == others.keys()
     for name, tensor in tensors.items():
         assert torch.equal(tensor, others[name]), name
@@ -50,7 +52,7 @@ def assert_same(ours, theirs):
 
 @pytest.mark.parametrize(("validated", "changes"), VARIANTS)
 def test_two_epochs_and_two_are_four(tmp_path, validated, changes):
-    data, validation = squares(), squares(20, seed=1) if validated else None
+    data, validation = sheared(squares()), sheared(squares(20, seed=1)) if validated else None
     config = Config(**TINY | {"epochs": 4} | changes)
     whole = fit(config, data, validation, checkpoint=tmp_path / "whole")
     terms = stopping(2 * BATCHES + 2 * validated + 3)  # validation is one batch an epoch
@@ -60,6 +62,7 @@ def test_two_epochs_and_two_are_four(tmp_path, validated, changes):
     torch.manual_seed(99)  # the caller's random state must not matter
     resumed = fit(config, data, validation, checkpoint=tmp_path / "stopped")
     assert_same(tmp_path / "stopped", tmp_path / "whole")
+    assert [list(row) for row in resumed.history] == [list(row) for row in whole.history]
     for name, tensor in whole.model.state_dict().items():
         assert torch.equal(tensor, resumed.model.state_dict()[name]), name
 
@@ -161,3 +164,37 @@ def test_a_file_knows_no_device(tmp_path):
 
     with safe_open(tmp_path / "c", framework="pt") as file:  # no device named: where would it put them?
         assert {file.get_tensor(name).device.type for name in file.keys()} == {"cpu"}  # noqa: SIM118
+
+
+def changed(path, change):
+    """Write a checkpoint anew after `change(run)` of what it says of its run."""
+    tensors, header = files.read(path)
+    change(header["run"])
+    files.write(path, tensors, header)
+
+
+def test_an_older_checkpoint_goes_on_though_settings_were_added_since(tmp_path, monkeypatch):
+    data, path = squares(), tmp_path / "c"
+    short, long = (Config(**TINY | {"epochs": epochs, "schedule": "constant"}) for epochs in (1, 2))
+    fit(short, data, checkpoint=path)
+    changed(path, lambda run: run["identity"].pop("likelihood"))
+    whole = fit(long, data).history
+    resumed = fit(long, data, checkpoint=path).history
+    assert [row["loss"] for row in resumed] == [row["loss"] for row in whole]
+
+    changed(path, lambda run: run["identity"].pop("reading"))  # as if it had come later
+    with pytest.raises(ValueError, match="belongs to another run: reading None there, powers here"):
+        fit(long, data, checkpoint=path)
+    monkeypatch.setitem(older.SETTINGS, "reading", "powers")
+    assert fit(long, data, checkpoint=path).history == resumed
+    monkeypatch.setitem(older.SETTINGS, "reading", "another")
+    with pytest.raises(ValueError, match="belongs to another run: reading another there, powers here"):
+        fit(long, data, checkpoint=path)
+
+
+def test_a_checkpoint_with_unknown_fields_goes_on_with_a_warning(tmp_path):
+    data, path = squares(), tmp_path / "c"
+    whole = fit(Config(**TINY), data, checkpoint=path).history
+    changed(path, lambda run: run.update(weather="fair"))
+    with pytest.warns(AuxVAEWarning, match="c has fields that this version .* does not know and ignores: weather"):
+        assert fit(Config(**TINY), data, checkpoint=path).history == whole

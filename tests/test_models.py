@@ -101,7 +101,7 @@ def test_bad_input_is_named(model):
     with pytest.raises(ValueError, match="at least 16 pixels a side"):
         AuxVAE((1, 12, 33))
     with pytest.raises(ValueError, match=r"images must have shape \(n, 1, 33, 33\)"):
-        model.encode(np.zeros((2, 33, 33)))
+        model.encode(np.zeros((2, 1, 28, 28)))
     with pytest.raises(ValueError, match=r"z must have shape \(n, 4\)"):
         model.decode(np.zeros((2, 3)))
     with pytest.raises(ValueError, match="a column for each of size, angle"):

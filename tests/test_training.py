@@ -39,6 +39,12 @@ def squares(n=96, shape=(1, 28, 28), seed=0):
     return FactorDataset(images, np.column_stack([brightness, side]), ["brightness", "side"])
 
 
+def sheared(data):
+    """The same images with two more columns, as `augment="shear"` asks for."""
+    shear = np.random.default_rng(0).uniform(-0.3, 0.3, (len(data), 2))
+    return FactorDataset(data.images, np.hstack([data.factors, shear]), [*data.names, "g1", "g2"])
+
+
 def output(B, shape=(1, 33, 33), d=10, error=0.1):
     posterior = Posterior(torch.ones(B, d), torch.zeros(B, d))
     return Output(torch.full((B, *shape), error), posterior, posterior.mu), torch.zeros(B, *shape)
@@ -269,7 +275,7 @@ def test_own_arrays_of_any_shape_train(shape):
      {"precision": "bfloat16"}, {"prior_variance": 1.0}],
 )  # fmt: skip
 def test_every_option_gives_finite_numbers(changes):
-    data = squares()
+    data = sheared(squares()) if "augment" in changes else squares()
     model, history = fit(Config(**TINY | {"epochs": 1} | changes), data, data.rows(slice(0, 10)))
     assert all(math.isfinite(value) for value in history[0].values())
     scores, reference = evaluate(model, data)
@@ -328,7 +334,7 @@ def test_a_loss_that_explodes_is_named():
         ({"latent_dim": "10"}, "latent_dim must be a whole number, got '10'"),
         ({"threads": True}, "threads must be a whole number, got True"),
         ({"seed": -1}, "seed must be at least 0, got -1"),
-        ({"widths": (16, 0)}, "each of widths must be at least 1, got 0"),
+        ({"widths": (16, 0)}, "each of widths must be at least 2, got 0"),
         ({"factors": ("flux", "g1", "flux")}, "factors must differ, got flux, g1, flux"),
         ({"lr": float("nan")}, "lr must be a finite number, got nan"),
         ({"lambda_1": float("inf")}, "lambda_1 must be a finite number, got inf"),

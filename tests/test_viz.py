@@ -6,6 +6,7 @@ matplotlib.use("agg")
 import matplotlib.pyplot as plt  # noqa: E402
 import numpy as np  # noqa: E402
 import pytest  # noqa: E402
+import torch  # noqa: E402
 
 from auxvae_lite import viz  # noqa: E402
 from auxvae_lite.models import AuxVAE  # noqa: E402
@@ -27,6 +28,13 @@ def test_reconstructions_have_one_scale_per_image():
         limits = {axes[row, column].images[0].get_clim() for row in range(3)}
         assert limits == {(0, IMAGES[column].max())}
         np.testing.assert_allclose(axes[3, column].images[0].get_array(), IMAGES[column, 0] * 0.5)
+
+
+def test_there_are_as_many_columns_as_images():
+    figure = viz.reconstructions(IMAGES[:4], torch.from_numpy(IMAGES[:4]), columns=6)
+    assert len(figure.axes) == 3 * 4
+    with pytest.raises(ValueError, match=r"x_hat must have the images' shape \(6, 1, 33, 33\), got \(4, 1, 33, 33\)"):
+        viz.reconstructions(IMAGES, IMAGES[:4])
 
 
 def test_traversals_draw_what_the_model_decodes():

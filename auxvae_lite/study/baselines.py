@@ -95,7 +95,7 @@ class IDVAE(AuxVAE):
             raise ValueError("IDVAE's forward pass needs the factors: model(x, generator, u). For codes, use encode")
         code, sample = self.encoder(x), self.training
         if sample:
-            shown = (torch.rand(len(x), 1, generator=generator) < self.shown_share).to(u)
+            shown = (torch.rand(len(x), 1, generator=generator, dtype=torch.float32) < self.shown_share).to(u)
             code = code + self.label(torch.cat([u * shown, shown], dim=1))
         posterior = Posterior(*code.to(x.dtype).chunk(2, dim=1))
         prior = Posterior(*self.prior(u).to(u.dtype).chunk(2, dim=1))
