@@ -12,7 +12,7 @@ from auxvae_lite import viz  # noqa: E402
 from auxvae_lite.models import AuxVAE  # noqa: E402
 
 RNG = np.random.default_rng(0)
-IMAGES = RNG.random((6, 1, 33, 33))
+IMAGES = RNG.random((6, 1, 33, 33)).astype(np.float32)
 
 
 @pytest.fixture(autouse=True)
