@@ -4,8 +4,25 @@ Sub-modules are imported when they are first used, so `import auxvae_lite` costs
 """
 
 from importlib import import_module, metadata
+from pathlib import Path
 
-__version__ = metadata.version("auxvae-lite")
+
+def _version():
+    """As it was installed; of a clone that nobody installed, as the pyproject.toml beside it says."""
+    try:
+        return metadata.version("auxvae-lite")
+    except metadata.PackageNotFoundError:
+        import tomllib
+
+    try:
+        text = Path(__file__).parents[1].joinpath("pyproject.toml").read_text(encoding="utf-8")
+        project = tomllib.loads(text)["project"]
+        return project["version"] if project["name"] == "auxvae-lite" else "unknown"
+    except (OSError, ValueError, KeyError):
+        return "unknown"
+
+
+__version__ = _version()
 __all__ = [
     "arrays",
     "cautions",
@@ -15,6 +32,7 @@ __all__ = [
     "files",
     "metrics",
     "models",
+    "older",
     "pages",
     "priors",
     "regularizers",

@@ -9,9 +9,11 @@ from dataclasses import dataclass, field
 import torch
 from torch import nn
 
-from . import files
+from . import files, older
 
 __all__ = ["Run", "resume", "save"]
+
+FIELDS = ("identity", "history", "steps", "groups")  # of a header's "run"
 
 
 @dataclass
@@ -73,7 +75,10 @@ def resume(path, run, identity):
     if "run" not in header:
         raise ValueError(f"{path} holds no checkpoint; give another file, or remove it to start anew")
     kept = header["run"]
-    _check_same(path, kept["identity"], json.loads(json.dumps(identity)))
+    if not isinstance(kept, dict) or not isinstance(kept.get("identity"), dict):
+        raise ValueError(f"{path} does not fit its own header (no identity); remove it to start anew")
+    files.expect(kept, FIELDS, path)
+    _check_same(path, older.complete(kept["identity"]), older.complete(json.loads(json.dumps(identity))))
     try:
         _restore(run, tensors, kept)
     except (KeyError, TypeError, ValueError, RuntimeError) as error:

@@ -16,7 +16,7 @@ MAY_IMPORT = {  # what lies in a folder: what it may import; the method is what 
     "method": {"simulators", "method"},
 }
 METHOD = {
-    "arrays", "cautions", "checkpoints", "datasets", "divergences", "files", "metrics", "models", "priors",
+    "arrays", "cautions", "checkpoints", "datasets", "divergences", "files", "metrics", "models", "older", "priors",
     "regularizers", "scalings", "sensitivity", "training", "viz",
 }  # fmt: skip
 

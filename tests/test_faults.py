@@ -152,7 +152,7 @@ CLAIMS = {
 def peak_from_here():
     """Largest memory of this process in kB; on Linux it forgets what came before."""
     with suppress(OSError):
-        Path("/proc/self/clear_refs").write_text("5")
+        Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
@@ -183,7 +183,9 @@ def test_a_data_file_that_lies_is_refused(written, claims, tensor, tmp_path):
         FactorDataset.load(path)
 
 
-@pytest.mark.parametrize("lacks", ["encoder.0.weight", "run.optimiser.0.exp_avg", "run.random.noise", "groups"])
+@pytest.mark.parametrize(
+    "lacks", ["encoder.0.weight", "run.optimiser.0.exp_avg", "run.random.noise", "groups", "identity"]
+)
 def test_a_checkpoint_that_lacks_a_part_is_refused(written, lacks, tmp_path):
     path = tmp_path / "checkpoint.safetensors"
     path.write_bytes(written["checkpoint"][0])
@@ -196,7 +198,7 @@ def test_a_checkpoint_that_lacks_a_part_is_refused(written, lacks, tmp_path):
 
 def test_no_pickled_code_is_read_anywhere():
     for source in Path(files.__file__).parent.rglob("*.py"):
-        text = source.read_text()
+        text = source.read_text(encoding="utf-8")
         assert not any(word in text for word in ("torch.load", "import pickle", "exec(", "np.load")), source
 
 
