@@ -4,6 +4,7 @@ Arrays come as NumPy's, torch's, pandas' or astropy's; with another byte order, 
 complex numbers, gaps. Nothing of that may become a number that nobody meant.
 """
 
+from collections.abc import Mapping
 from datetime import date, timedelta
 from numbers import Real
 
@@ -73,8 +74,10 @@ def take_images(value, what="images", copy=False):
 def _plain(value, what, names=None):
     """An array of finite real numbers, of any such dtype."""
     if isinstance(value, torch.Tensor):
-        value = value.detach().cpu().resolve_conj().resolve_neg()
+        value = value.detach().to_dense().cpu().resolve_conj().resolve_neg()
         value = (value.float() if value.dtype == torch.bfloat16 else value).numpy()
+    if isinstance(value, Mapping):
+        raise ValueError(f"{what} must be an array, got columns by name: write np.column_stack(list(columns.values()))")
     mask = getattr(value, "mask", None)
     if isinstance(mask, np.ndarray | np.bool_) and np.any(mask):
         place = _first(np.broadcast_to(mask, np.shape(value)), names)
@@ -136,9 +139,10 @@ def _problem(entry):
     if entry is None or str(entry) in ("<NA>", "NaT", "--"):
         return f"{entry}, not told: leave such rows out, never fill them"
     if isinstance(entry, str | bytes):
-        return f'{entry!r}, a word: give a column of 0 and 1 per class, as (column == "{entry}"), or .astype(float)'
+        text = entry.decode(errors="replace") if isinstance(entry, bytes) else str(entry)
+        return f'{text!r}, a word: give a column of 0 and 1 per class, as (column == "{text}"), or .astype(float)'
     if not isinstance(entry, Real) and not hasattr(entry, "__float__"):
-        return f"{entry!r}, of type {type(entry).__name__}"
+        return f"{repr(entry)[:40]}, of type {type(entry).__name__}"
     return None
 
 

@@ -2,6 +2,7 @@
 
 import json
 from datetime import date
+from numbers import Integral
 from pathlib import PurePath
 
 import numpy as np
@@ -81,6 +82,7 @@ class FactorDataset:
 
     def rows(self, index):
         """The rows that `index` (a slice, integers or a mask) selects, copied into a new dataset."""
+        index = [index] if isinstance(index, Integral) else index
         part = object.__new__(FactorDataset)  # checked already
         part.names, part.units, part.provenance = self.names, self.units, dict(self.provenance)
         part.images, part.factors = np.array(self.images[index]), np.array(self.factors[index])
@@ -120,7 +122,9 @@ class FactorDataset:
         counts["validation"] = n - sum(counts.values())
         for part, count in counts.items():
             if count < 1:
-                raise ValueError(f"the {part} part is empty: {n} rows, train={train}, test={test}. Give more rows, or other shares")
+                raise ValueError(
+                    f"the {part} part is empty: {n} rows, train={train}, test={test}. Give more rows, or other shares"
+                )
         first, last = counts["train"], n - counts["test"]
         return self.rows(order[:first]), self.rows(order[first:last]), self.rows(order[last:])
 
@@ -228,7 +232,11 @@ def _by_group(groups, n, rng):
     labels = np.asarray(groups)
     if labels.shape != (n,):
         raise ValueError(f"groups must have one label per row, shape ({n},); got {labels.shape}")
-    _, group = np.unique(labels, return_inverse=True)
+    missing = [row for row, label in enumerate(labels.tolist()) if label is None or label != label]
+    if missing:
+        raise ValueError(f"groups row {missing[0]} has no label: give each row that is alone a label of its own")
+    numbers = {label: number for number, label in enumerate(dict.fromkeys(labels.tolist()))}
+    group = np.array([numbers[label] for label in labels.tolist()])
     place = rng.permutation(group.max() + 1)[group]
     order = np.lexsort((rng.permutation(n), place))
     return order, np.cumsum([0, *np.bincount(place)])

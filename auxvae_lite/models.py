@@ -1,6 +1,7 @@
 r"""Aux-VAE: a convolutional VAE whose first K latents are the known factors. With no factors it is a (beta-)VAE."""
 
 from itertools import pairwise
+from numbers import Integral
 from typing import NamedTuple
 
 import numpy as np
@@ -195,6 +196,8 @@ class AuxVAE(nn.Module):
         """
         z = priors.targeted_prior(self._scaled_factors(u), self.latent_dim, 1.0).mean
         if generator is not None:
+            if not isinstance(generator, torch.Generator):
+                raise ValueError(f"write generator=torch.Generator().manual_seed(0), got {generator!r}")
             free = z[:, len(self.factors) :]
             free[:] = torch.randn(free.shape, generator=generator, dtype=z.dtype, device=generator.device).to(z.device)
         return self.decode(z)
@@ -217,6 +220,8 @@ class AuxVAE(nn.Module):
         column, values = latent, take(values, "values")
         if values.ndim != 1:
             raise ValueError(f"values must be a list of numbers, shape (m,), got shape {values.shape}: write [0.5]")
+        if isinstance(latent, bool) or not isinstance(latent, str | Integral):
+            raise ValueError(f"latent must be a factor's name or a latent's number, got {latent!r}")
         if isinstance(latent, str):
             if latent not in self.factors:
                 raise ValueError(f"no factor {latent!r}; this model has {', '.join(self.factors) or 'none'}")
@@ -225,11 +230,11 @@ class AuxVAE(nn.Module):
             rows = self.factor_scaling.inverse(middle).numpy()
             rows[:, column] = values
             values = self._scaled_factors(rows)[:, column].numpy()
-        if isinstance(column, float) or not 0 <= column < self.latent_dim:
+        if not 0 <= column < self.latent_dim:
             raise ValueError(f"no latent {latent}; this model has 0 to {self.latent_dim - 1}")
         image = image if hasattr(image, "ndim") else np.asarray(image)
         z = self.encode(image[None]).mu.repeat(len(values), 1)
-        z[:, column] = torch.from_numpy(values)
+        z[:, column] = torch.from_numpy(values).to(z)
         return self.decode(z)
 
     def contents(self):
@@ -297,9 +302,9 @@ class AuxVAE(nn.Module):
 
     @torch.no_grad()
     def _in_batches(self, function, rows, size=1024):
-        training = self.training
+        training, place = self.training, next(self.parameters())
         self.eval()
-        with torch.autocast("cpu", enabled=False):
-            result = torch.cat([function(batch) for batch in rows.split(size)])
+        with torch.autocast(place.device.type, enabled=False):
+            result = torch.cat([function(batch.to(place)).to(rows.device) for batch in rows.split(size)])
         self.train(training)
         return result

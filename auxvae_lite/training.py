@@ -11,6 +11,7 @@ import math
 import os
 import threading
 import time
+from collections.abc import Iterable
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from numbers import Integral, Real
@@ -23,7 +24,7 @@ from torch import Tensor, nn
 from tqdm import trange
 
 from . import checkpoints, metrics
-from .arrays import constant
+from .arrays import constant, take, take_images
 from .cautions import warn
 from .datasets import AUGMENTATIONS, FactorDataset
 from .divergences import kl_diag_normal
@@ -48,6 +49,7 @@ __all__ = [
 ]
 
 WHOLE = {"latent_dim": 1, "degree": 1, "epochs": 1, "batch_size": 2, "seed": 0, "threads": 1}  # and the least of each
+LARGEST = 2**60  # three seeds are made from one, and torch takes no larger
 POSITIVE = ("sigma", "lr", "clip", "prior_variance")
 WEIGHTS = ("beta", "lambda_1", "lambda_2")
 NARROW = 0.05  # of the scaled range: pixels that span less are hardly seen by the loss
@@ -93,6 +95,8 @@ class Config:
             value = getattr(self, name)
             if isinstance(value, str):
                 raise ValueError(f"{name} must be a sequence, got the string {value!r}; write [{value!r}]")
+            if isinstance(value, set | frozenset) or value is not None and not isinstance(value, Iterable):
+                raise ValueError(f"{name} must be a list, which has an order, got {value!r}")
             object.__setattr__(self, name, None if value is None else tuple(value))
         odd = [name for name in self.factors or () if not isinstance(name, str)]
         if odd:
@@ -108,7 +112,7 @@ class Config:
                 continue
             if isinstance(value, np.generic):  # which no file can hold
                 object.__setattr__(self, name, value := value.item())
-            if not isinstance(value, Real) or not math.isfinite(value):
+            if isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(value):
                 raise ValueError(f"{name} must be a finite number, got {value!r}")
             if value < 0 or value == 0 and name in POSITIVE:
                 raise ValueError(f"{name} must be {'above' if name in POSITIVE else 'at least'} 0, got {value}")
@@ -133,6 +137,8 @@ def _whole(name, value, least):
         reasons = {"batch_size": ": one row has no correlation", "each of widths": ": the decoder has half of it"}
         why = reasons.get(name, "")
         raise ValueError(f"{name} must be at least {least}, got {value}{why}")
+    if value > LARGEST:
+        raise ValueError(f"{name} must be at most {LARGEST}, got {value}")
     return int(value)  # NumPy's integers are none for JSON
 
 
@@ -243,7 +249,11 @@ def fit(config, data, validation=None, model_class=AuxVAE, terms=terms, checkpoi
 
     Warns where pixels span little of the scaled range, or one channel little of another's (`AuxVAEWarning`).
     """
-    _check_data(data, validation)
+    if not isinstance(config, Config):
+        raise ValueError(f"config must be a Config, got {type(config).__name__}: write Config(epochs=10)")
+    _check_data("training", data)
+    if validation is not None:
+        _check_data("validation", validation)
     names = data.names if config.factors is None else config.factors
     _check_trainable(config, data, validation, names)
     identity = None if checkpoint is None else _identity(config, data, validation, model_class, terms)
@@ -296,13 +306,14 @@ def _fit(config, data, validation, model_class, terms, names, checkpoint, identi
     return Fit(model, run.history)
 
 
-def _check_data(data, validation):
-    for what, given in (("training", data), ("validation", validation)):
-        if given is not None and not isinstance(given, FactorDataset):
-            raise ValueError(
-                f"{what} rows must be a FactorDataset, got {type(given).__name__}: "
-                "write FactorDataset(images, factors, names)"
-            )
+def _check_data(what, data):
+    if not isinstance(data, FactorDataset):
+        raise ValueError(
+            f"{what} rows must be a FactorDataset, got {type(data).__name__}: "
+            "write FactorDataset(images, factors, names)"
+        )
+    take_images(data.images)  # somebody may have changed them since
+    take(data.factors, "factors", names=data.names)
 
 
 @contextmanager
@@ -585,6 +596,11 @@ def evaluate(model, data):
     References:
         Chapters 6 and 7.
     """
+    if not hasattr(model, "encode"):
+        raise ValueError(
+            f"write evaluate(model, data), with model, history = fit(...); got {type(model).__name__} as model"
+        )
+    _check_data("the", data)
     mu = model.encode(data.images).mu
     x_hat = model.decode(mu).numpy()
     mu, K = mu.numpy(), len(model.factors)

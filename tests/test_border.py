@@ -3,6 +3,7 @@
 The inputs are ours; each stands for a kind of fault that people met with other packages.
 """
 
+import copy
 import functools
 import subprocess
 import sys
@@ -91,6 +92,8 @@ def log_model():
         ([[1, 2], [3]], "each row as long as the others"),
         (U[:, 0], r"got \(6,\), 6 images. Write factors\[:, None\]"),
         (torch.tensor(U).log().sqrt(), "factors must be finite"),
+        ({"size": U[:, 0], "glow": U[:, 1]}, r"got columns by name: write np.column_stack\(list\(columns.values"),
+        ((row for row in U), "the value is <generator object .*, of type generator"),
     ],
 )
 def test_what_is_no_number_is_refused_by_name(factors, message):
@@ -284,6 +287,55 @@ def test_a_traversal_takes_a_list(model):
 
 
 # `fit`
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"sigma": True}, "sigma must be a finite number, got True"),
+        ({"widths": 8}, "widths must be a list, which has an order, got 8"),
+        ({"factors": {"a", "b"}}, "factors must be a list, which has an order, got {"),
+        ({"seed": 2**70}, "seed must be at most"),
+    ],
+)
+def test_settings_that_would_fail_later_or_differ_between_runs_are_refused(changes, message):
+    with pytest.raises(ValueError, match=message):
+        Config(**changes)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda model: model.traverse(IMAGES[0], True, [0.0]), "a factor's name or a latent's number, got True"),
+        (lambda model: model.traverse(IMAGES[0], 1.5, [0.0]), "a factor's name or a latent's number, got 1.5"),
+        (lambda model: model.generate([[1, 2]], 0), r"write generator=torch.Generator\(\).manual_seed\(0\), got 0"),
+        (lambda model: evaluate((model, []), squares(9)), "with model, history = fit.*got tuple as model"),
+        (lambda model: evaluate(model, (IMAGES, U)), "rows must be a FactorDataset, got tuple"),
+        (lambda model: fit(TINY, squares(9)), r"config must be a Config, got dict: write Config\("),
+        (lambda model: squares(4).split(0, groups=[1, 1, None, 2]), "groups row 2 has no label"),
+    ],
+)
+def test_a_wrong_kind_of_argument_is_named(model, call, message):
+    with pytest.raises(ValueError, match=message):
+        call(model)
+
+
+def test_a_model_encodes_in_its_own_precision(model):
+    double = copy.deepcopy(model).double()
+    torch.testing.assert_close(double.encode(IMAGES).mu.float(), model.encode(IMAGES).mu, rtol=1e-4, atol=1e-5)
+    assert double.generate([[2.0, 30.0]]).dtype == torch.float64
+
+
+def test_one_row_is_a_data_set_of_one():
+    assert squares(4).rows(2).images.shape == (1, 1, 28, 28)
+
+
+def test_data_changed_after_they_were_checked_are_checked_again():
+    for name, place in (("images", (3, 0, 0, 0)), ("factors", (3, 1))):
+        data = squares(20)
+        getattr(data, name)[place] = np.nan
+        with pytest.raises(ValueError, match=f"{name} must be finite: 1 values are not, the first in row 3"):
+            fit(Config(**TINY), data)
 
 
 def test_fit_takes_data_sets():
