@@ -192,8 +192,7 @@ def fit_idvae(config, data, validation=None, gamma=1.0, **options):
 class Supervised(AuxVAE):
     """A regression of the factors on the image, and a decoder of its result, which teaches the encoder nothing.
 
-    One latent for each factor, and nothing is sampled. The posterior's logvar is never trained. With a
-    single factor `evaluate` refuses, since SAP compares two codes.
+    One latent for each factor, and nothing is sampled. The posterior's logvar is never trained.
 
     Arguments:
         As in `AuxVAE`.
