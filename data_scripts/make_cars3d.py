@@ -17,9 +17,11 @@ import argparse
 
 import numpy as np
 import torcs
+from arguments import whole
 from tqdm import tqdm
 
 from auxvae_lite.datasets import FactorDataset
+from auxvae_lite.files import check_writable
 from auxvae_lite.simulators import cars
 from auxvae_lite.simulators.simulation import Simulation
 
@@ -56,27 +58,27 @@ def draw_torcs(folder, n, seed):
 def main(arguments=None):
     """Parse, draw, save, and say what was written."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
-        "--out", help="file to write, by default data/cars3d-lite.safetensors or data/torcs.safetensors"
-    )
-    parser.add_argument("--n", type=int, help="number of pictures, by default all")
-    parser.add_argument("--seed", type=int, default=0, help="which pictures, and their order")
-    parser.add_argument("--identities", type=int, default=183, help="cars of our own, `cars.Cars(identities)`")
+    files = "data/cars3d-lite.safetensors or data/torcs.safetensors"
+    parser.add_argument("--out", help=f"file to write, by default {files}")
+    parser.add_argument("--n", type=whole(1), help="number of pictures, by default all")
+    parser.add_argument("--seed", type=whole(0), default=0, help="which pictures, and their order")
+    parser.add_argument("--identities", type=whole(1), default=183, help="cars of our own, `cars.Cars(identities)`")
     parser.add_argument("--engine", choices=("auxvae_lite", "torcs"), default="auxvae_lite", help="whose cars")
     parser.add_argument("--models", metavar="FOLDER", help="where torcs-data is unpacked")
     options = parser.parse_args(arguments)
 
     if (options.engine == "torcs") != (options.models is not None):
         parser.error("--engine torcs and --models FOLDER go together")
+    out = options.out or ("data/torcs.safetensors" if options.engine == "torcs" else "data/cars3d-lite.safetensors")
     try:
+        check_writable(out)
         if options.engine == "torcs":
             made = draw_torcs(options.models, options.n, options.seed)
         else:
             fleet = cars.Cars(options.identities)
             made = fleet.sample(len(fleet) if options.n is None else options.n, options.seed)
-    except ValueError as error:
-        raise SystemExit(str(error)) from error
-    out = options.out or ("data/torcs.safetensors" if options.engine == "torcs" else "data/cars3d-lite.safetensors")
+    except (OSError, ValueError) as error:
+        parser.error(str(error))
     data = FactorDataset(*made)
     checksum = data.save(out)
     print(f"{out}: {data}\nsha256 of the content {checksum}")

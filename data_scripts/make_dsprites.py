@@ -12,6 +12,7 @@ import math
 import zipfile
 
 import numpy as np
+from arguments import whole, writable
 
 from auxvae_lite import files
 from auxvae_lite.datasets import FactorDataset
@@ -45,21 +46,25 @@ def write_all(path, sprites):
 def main():
     """Parse, draw or read, save, and say what was written."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", default="data/dsprites.safetensors", help="file to write")
-    parser.add_argument("--n", type=int, default=40_000, help="number of images, at random")
-    parser.add_argument("--seed", type=int, default=0, help="which")
+    parser.add_argument("--out", type=writable, default="data/dsprites.safetensors", help="file to write")
+    parser.add_argument("--n", type=whole(1), default=40_000, help="number of images, at random")
+    parser.add_argument("--seed", type=whole(0), default=0, help="which")
     parser.add_argument("--official", metavar="PATH", help="read the official .npz or .hdf5 instead of drawing")
     parser.add_argument("--all", action="store_true", help="every image, as .npz in the official layout")
     options = parser.parse_args()
     if options.all != options.out.endswith(".npz"):
         parser.error("--all writes --out NAME.npz, and only --all does")
 
-    sprites = official.dsprites(options.official) if options.official else Sprites()
+    try:
+        sprites = official.dsprites(options.official) if options.official else Sprites()
+        made = None if options.all else sprites.sample(options.n, options.seed)
+    except (ImportError, OSError, ValueError) as error:
+        parser.error(str(error))
     if options.all:
         write_all(options.out, sprites)
         print(f"{options.out}: {len(sprites):,} images in the layout of {official.SOURCES['dsprites.npz'].name}")
     else:
-        data = FactorDataset(*sprites.sample(options.n, options.seed))
+        data = FactorDataset(*made)
         checksum = data.save(options.out)
         print(f"{options.out}: {data}\nsha256 of the content {checksum}")
 

@@ -25,14 +25,17 @@ import random
 import subprocess
 import sys
 import tempfile
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 from dataclasses import asdict
 from functools import partial
 from itertools import product
 from pathlib import Path
 
 import numpy as np
+import torch
+from arguments import whole
 
+from auxvae_lite import files
 from auxvae_lite.study import authors, results, runs, sets, sweep
 from auxvae_lite.training import Config
 
@@ -202,8 +205,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("experiments", nargs="*", help=f"of {', '.join(EXPERIMENTS)}; all without it")
     parser.add_argument("--out", type=Path, help="file to write, for one experiment; by default the package's own")
-    parser.add_argument("--seeds", type=int, nargs="+", help="by default 0, 1, 2 and, where it matters most, 3, 4")
-    parser.add_argument("--workers", type=int, default=2, help="processes on this machine, one thread each")
+    parser.add_argument("--seeds", type=whole(0), nargs="+", help="by default 0, 1, 2 and, where it matters most, 3, 4")
+    parser.add_argument("--workers", type=whole(1), default=2, help="processes on this machine, one thread each")
     parser.add_argument("--device", default="cpu", help='"cuda" trains on a GPU, which a dozen processes share well')
     parser.add_argument("--scheduler", help="address of a Dask scheduler to use instead, such as tcp://host:8786")
     parser.add_argument("--sample", type=int, metavar="N", help="repeat N random committed runs instead, and compare")
@@ -215,18 +218,32 @@ def main():
         parser.error("--out takes the result of one experiment: name one")
     if options.seeds and not options.out:
         parser.error("--seeds would replace the committed seeds: give --out FILE as well")
+    if options.out and options.out.suffix != ".json":
+        parser.error(f"--out must end in .json, got {options.out}")
+    try:
+        torch.empty(0, device="meta" if options.scheduler else options.device)  # a cluster's machines have their own
+        for name in names if options.sample is None else []:
+            files.check_writable(options.out or committed(name))
+            held_runs(options.out or committed(name), settings(name))
+    except (AssertionError, RuntimeError, OSError, ValueError) as error:  # the first two of a device
+        parser.error(str(error).splitlines()[0])
     if options.sample is not None:
-        runs = drawn(options.experiments or [name for name in EXPERIMENTS if name not in LONG], options.sample)
-        if not runs:
+        sample = drawn(options.experiments or [name for name in EXPERIMENTS if name not in LONG], options.sample)
+        if not sample:
             parser.error("--sample has nothing to repeat: N must be 1 or more, and runs take minutes, not hours")
-    with sweep.connect(options.scheduler) if options.scheduler else nullcontext() as executor:
+    cluster = sweep.connect(options.scheduler) if options.scheduler else nullcontext()
+    with ExitStack() as stack:
+        try:
+            executor = stack.enter_context(cluster)
+        except (ImportError, OSError, ValueError) as error:
+            parser.error(str(error))
         folder = options.out.parent / "runs" if options.out else FOLDER
         # a sample trains from nothing, and so do a cluster's machines, which may have no common disk
         checkpoints = None if options.sample or options.scheduler else folder / "checkpoints"
         function = partial(runs.run, device=options.device, checkpoints=checkpoints, code=commit())
         do = partial(sweep.run, function, executor=executor)
         if options.sample:
-            return repeat(runs, partial(do, workers=options.workers))
+            return repeat(sample, partial(do, workers=options.workers))
         for name in names:
             out = options.out or committed(name)
             workers = 1 if name == "galaxies-threads" else options.workers  # its processes have two threads
@@ -321,7 +338,8 @@ def complete(experiment, seeds, out, do):
     for wave in waves if experiment == "galaxies-authors" else [missing]:
         tasks = [task(experiment, variant, seed) for seed, variant in wave]
         found |= dict(zip(wave, do(tasks), strict=True))
-    runs = [held.get(place) or as_run(place, found[place]) for place in places]
+    like = next(iter(held.values()), None)
+    runs = [held.get(place) or as_run(place, found[place], like) for place in places]
     for one in found.values():
         machines, codes = machines + [one["machine"]], codes + [one["code"]]
     n = found[missing[-1]]["n"] if missing else results.load(out)["n"]
@@ -352,17 +370,25 @@ def held_runs(out, config):
     if not out.is_file():
         return {}, [], []
     kept = results.load(out)
-    base = [{name: value for name, value in c.items() if name != "variants"} for c in (kept["config"], config)]
-    same = {v for v, changes in config["variants"].items() if kept["config"]["variants"].get(v) == changes}
-    runs = {(run["seed"], run["variant"]): run for run in kept["runs"] if base[0] == base[1] and run["variant"] in same}
+    both = config["variants"].keys() & kept["config"]["variants"].keys()
+    same = {v for v in both if results.settings(config, v) == results.settings(kept["config"], v)}
+    runs = {(run["seed"], run["variant"]): run for run in kept["runs"] if run["variant"] in same}
     return (runs, kept["machine"].split("; "), kept["code"].split("; ")) if runs else ({}, [], [])
 
 
-def as_run(place, found):
-    """A sweep's result as a result file has it."""
+def as_run(place, found, like=None):
+    """A sweep's result as a result file has it; beside older runs, with the scores and references that `like` has."""
     seed, variant = place
-    keys = ("threads", "seconds", "scores", "reference")
-    return {"variant": variant, "seed": seed} | {key: found[key] for key in keys}
+    scores, reference = found["scores"], found["reference"]
+    if like is not None:
+        scores = {name: value for name, value in scores.items() if name in like["scores"]}
+        reference = {
+            score: {name: value for name, value in row.items() if name in like["reference"][score]}
+            for score, row in reference.items()
+            if score in like["reference"]
+        }
+    seconds = {key: found[key] for key in ("threads", "seconds")}
+    return {"variant": variant, "seed": seed} | seconds | {"scores": scores, "reference": reference}
 
 
 def commit():

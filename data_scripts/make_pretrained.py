@@ -12,6 +12,7 @@ from pathlib import Path
 import make_evidence
 from make_evidence import commit
 
+from auxvae_lite import files
 from auxvae_lite.datasets import FactorDataset
 from auxvae_lite.pages import pretrained
 from auxvae_lite.simulators import galaxies
@@ -63,8 +64,12 @@ def main():
     options = parser.parse_args()
     if unknown := set(options.names) - set(MODELS):
         parser.error(f"no model {', '.join(sorted(unknown))}; choose of {', '.join(MODELS)}")
-    options.out.mkdir(parents=True, exist_ok=True)
-    for name in options.names or MODELS:
+    names = options.names or list(MODELS)
+    try:
+        files.check_writable(options.out / f"{names[0]}.safetensors")
+    except OSError as error:
+        parser.error(str(error))
+    for name in names:
         path = options.out / f"{name}.safetensors"
         model = train(name)
         print(f"{path}: sha256 {model.save(path)}, {path.stat().st_size:,} bytes")

@@ -1,10 +1,15 @@
 """The committed evidence follows the schema, and what does not is refused."""
 
 import copy
+import json
+from dataclasses import asdict
 
 import pytest
 
+from auxvae_lite import files, older
+from auxvae_lite.cautions import AuxVAEWarning
 from auxvae_lite.study import results
+from auxvae_lite.training import Config
 
 EXAMPLE = {
     "experiment": "example",
@@ -39,10 +44,43 @@ def test_a_repeat_has_the_runs_that_it_repeats():
     for name in repeated:
         first, again = results.load(name), results.load(f"again/{name}")
         assert again["experiment"] == name and again["n"] == first["n"]
-        assert again["config"]["variants"] == first["config"]["variants"]
+        for variant in first["config"]["variants"]:
+            assert results.settings(again["config"], variant) == results.settings(first["config"], variant)
         for one, two in zip(first["runs"], again["runs"], strict=True):
             assert (one["variant"], one["seed"], one["threads"]) == (two["variant"], two["seed"], two["threads"])
             assert one["scores"].keys() == two["scores"].keys()
+
+
+ALL = [*results.names(), *(f"again/{name}" for name in results.names() if name.startswith("galaxies"))]
+COMMITTED = [name for name in ALL if name not in ("again/galaxies-authors", "again/galaxies-width")]
+
+
+@pytest.mark.parametrize("name", COMMITTED)
+def test_every_setting_is_named_or_has_an_old_meaning(name):
+    """Red after a new field of `Config`: say in `older.SETTINGS` what the files that do not name it mean."""
+    config = results.load(name)["config"]
+    for variant in config["variants"]:
+        assert not asdict(Config()).keys() - results.settings(config, variant).keys()
+
+
+def test_settings_are_what_is_shared_changed_and_not_named(monkeypatch):
+    config = {"beta": 1.0, "epochs": 2, "variants": {"a": {}, "b": {"beta": 4.0, "likelihood": "bernoulli"}}}
+    assert results.settings(config, "a") == {"likelihood": "gaussian", "beta": 1.0, "epochs": 2}
+    assert results.settings(config, "b") == {"likelihood": "bernoulli", "beta": 4.0, "epochs": 2}
+    monkeypatch.setitem(older.SETTINGS, "mood", "calm")
+    assert results.settings(config, "a")["mood"] == "calm"
+
+
+def test_fields_of_a_later_version_are_read_with_a_warning(tmp_path):
+    later = copy.deepcopy(EXAMPLE) | {"licence": "free"}
+    later["runs"][1]["energy"] = 3.0
+    with pytest.raises(ValueError, match=r"the schema does not have result\.licence, result\.runs\[1\]\.energy"):
+        results.save(tmp_path / "later.json", later)
+    files.write_text(tmp_path / "later.json", json.dumps(later | {"sha256": results._seal(later)}))
+    told = r"later\.json has fields that .* does not know and ignores: result\.licence, result\.runs\[1\]\.energy"
+    with pytest.warns(AuxVAEWarning, match=told):
+        found = results.load(tmp_path / "later.json")
+    assert "0.9100" in results.table(found)
 
 
 def test_the_example_is_valid():

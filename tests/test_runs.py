@@ -3,6 +3,7 @@
 import copy
 import json
 from contextlib import nullcontext
+from dataclasses import asdict
 from functools import partial
 from itertools import product
 from pathlib import Path
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from auxvae_lite import training
+from auxvae_lite import older, training
 from auxvae_lite.datasets import FactorDataset
 from auxvae_lite.models import Posterior
 from auxvae_lite.simulators import galaxies
@@ -144,6 +145,32 @@ def test_what_a_file_holds_is_not_run_again(script, tmp_path, monkeypatch):
     monkeypatch.setattr(script, "TEST_SEED", 7)  # what all variants share
     script.complete("some", range(3), out, partial(fake, calls))
     assert len(calls) == 8 + 6
+
+
+def test_a_new_setting_and_a_new_score_leave_what_is_committed_as_it_is(script, tmp_path, monkeypatch):
+    """A made-up field of `Config`, given to every task, and a made-up score of every new run."""
+    monkeypatch.setattr(script, "asdict", lambda config: asdict(config) | {"mood": "calm"})
+    monkeypatch.setitem(script.EXPERIMENTS["galaxies-authors"]["60 epochs"], "mood", "calm")  # which names all settings
+    monkeypatch.setitem(script.TOLERANCES, "mood_score", 0.1)
+    name = "galaxies-authors"
+    assert not script.held_runs(script.committed(name), script.settings(name))[0]
+    monkeypatch.setitem(older.SETTINGS, "mood", "calm")
+    test_nothing_that_is_committed_would_be_run_again(script)
+
+    stored = results.load("galaxies-threads")
+    out = tmp_path / "galaxies-threads.json"
+    results.save(out, stored)
+    newer = copy.deepcopy(stored["runs"][0]) | {"n": stored["n"], "machine": "m", "code": "c"}
+    newer["scores"]["mood_score"] = 1.0
+    newer["reference"] |= {"mood_score": {"floor": 0.0}}
+    newer["reference"]["lds"] = newer["reference"]["lds"] | {"mood": 0.0}
+    grown = script.complete("galaxies-threads", range(4), out, lambda tasks: [newer for _ in tasks])
+    assert results.load(out) == grown and len(grown["runs"]) == 4
+    assert grown["runs"][:3] == stored["runs"] and grown["runs"][3]["scores"] == stored["runs"][0]["scores"]
+    assert script.repeat([("galaxies-threads", stored["runs"][0])], lambda tasks, folder: [newer]) == 0
+
+    monkeypatch.setitem(older.SETTINGS, "mood", "wild")  # so it was made with other settings
+    assert not script.held_runs(script.committed("galaxies-threads"), script.settings("galaxies-threads"))[0]
 
 
 def test_nothing_that_is_committed_would_be_run_again(script):

@@ -18,6 +18,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from auxvae_lite.cautions import AuxVAEWarning
 from auxvae_lite.datasets import FactorDataset
 from auxvae_lite.simulators import galaxies
 from auxvae_lite.study import sweep
@@ -142,7 +143,7 @@ def test_a_damaged_file_is_never_believed(tmp_path, traces, threads):
         path.write_bytes(content)
         assert run(square, TASKS[:1], tmp_path, threads) == SQUARES[:1]
     path.write_bytes(whole.replace(b'"square": 9', b'"square": 8'))
-    with pytest.warns(UserWarning, match=f"{path.name} is damaged or was changed; its task is run again"):
+    with pytest.warns(AuxVAEWarning, match=f"{path.name} is damaged or was changed; its task is run again"):
         assert run(square, TASKS[:1], tmp_path, threads) == SQUARES[:1]
     assert path.read_bytes() == whole
 
@@ -333,6 +334,45 @@ def test_a_cluster_loses_a_worker_and_then_its_scheduler(tmp_path, traces, clust
         assert begun_by(third, traces) | begun_by(fourth, traces) == counts.keys() - before
         assert 1 <= again <= 4  # what two workers ran when the first was killed, and with the scheduler
         say(f"12 of 12, equal to the undisturbed ones; {again} trainings, none of them finished, were begun again")
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "nonsense",
+        "",
+        "host:8786",
+        "tcp://host",
+        "tcp://:8786",
+        "http://host:8786",
+        "tcp://a b:1",
+        "tcp://host:x",
+        "tcp://host:99999",
+    ],
+)
+def test_an_address_of_another_form_is_refused_at_once(address):
+    start = time.monotonic()
+    with pytest.raises(ValueError, match="a scheduler's address is tcp://HOST:PORT"), connect(address):
+        pass
+    assert time.monotonic() - start < 1
+
+
+@pytest.mark.parametrize("address", ["tcp://no-such-host.invalid:8786", "tcp://..:8786"])
+def test_a_host_that_does_not_exist_is_told_at_once(address, monkeypatch):
+    def unknown(place, timeout):  # whatever this machine's network would do
+        place[0].encode("idna")
+        raise socket.gaierror(-2, "Name or service not known")
+
+    start = time.monotonic()
+    monkeypatch.setattr(socket, "create_connection", unknown)
+    with pytest.raises(ConnectionError, match=f"no scheduler answers at {address}"), connect(address):
+        pass
+    assert time.monotonic() - start < 5  # of the 60 s that a scheduler has
+
+
+def test_addresses_are_read():
+    for address, host in (("tcp://host:8786", "host"), ("tls://10.0.0.1:1", "10.0.0.1"), ("tcp://[::1]:1", "[::1]")):
+        assert sweep.ADDRESS.fullmatch(address)[1] == host
 
 
 def test_a_cluster_without_workers_or_scheduler_is_an_error_and_no_hang(tmp_path, traces, cluster):

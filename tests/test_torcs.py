@@ -231,15 +231,17 @@ def test_the_script_writes_cars3d_lite(tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--engine", "torcs"], "2"),
-        (["--models", "x"], "2"),
+        (["--engine", "torcs"], "--engine torcs and --models FOLDER go together"),
+        (["--models", "x"], "--engine torcs and --models FOLDER go together"),
         (["--engine", "torcs", "--models", "nowhere"], "apt-get download torcs-data"),
-        (["--n", "0"], "n must be from 1 to 17568, got 0"),
+        (["--n", "0"], "argument --n: must be a whole number, at least 1; got '0'"),
+        (["--n", "17569"], "n must be from 1 to 17568, got 17569"),
     ],
 )
-def test_the_script_says_what_it_needs(options, message):
-    with pytest.raises(SystemExit, match=message):
+def test_the_script_says_what_it_needs(options, message, capsys):
+    with pytest.raises(SystemExit, match="2"):
         make_cars3d.main(options)
+    assert message in capsys.readouterr().err
 
 
 def test_licences_are_debians():

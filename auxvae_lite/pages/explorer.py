@@ -3,13 +3,13 @@ r"""Decoders for the explorer pages: weights that a script in the reader's brows
 `python -m auxvae_lite.pages.explorer FOLDER` writes both for the pretrained models of `NAMES`.
 """
 
+import argparse
 import base64
 import contextlib
 import copy
 import io
 import json
 import logging
-import sys
 import tempfile
 import warnings
 from collections.abc import Callable
@@ -212,6 +212,7 @@ def to_onnx(model, path):
 
     Raises:
         ModuleNotFoundError: without onnx and onnxscript; `pip install onnx onnxscript`.
+        OSError: if it cannot be written, naming the file; what was there before stays.
     """
     import onnx
     import onnxscript  # noqa: F401 (torch.onnx needs it, and would say so less clearly)
@@ -231,10 +232,9 @@ def to_onnx(model, path):
         graph.metadata_props.add(key=key, value=json.dumps(value))
     graph.doc_string = "Latents (n, d) in latent units to images (n, C, H, W) in data units."
     onnx.checker.check_model(graph)
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(graph.SerializeToString(deterministic=True))
-    return path
+    with files.replacing(path) as file:
+        file.write(graph.SerializeToString(deterministic=True))
+    return Path(path)
 
 
 class _Latents(nn.Module):
@@ -292,8 +292,15 @@ def _quiet():
         logging.disable(before)
 
 
-def main(folder):
+def main(arguments=None):
     """Write every decoder of the pages, twice."""
+    parser = argparse.ArgumentParser("python -m auxvae_lite.pages.explorer", description=__doc__.splitlines()[0])
+    parser.add_argument("folder", metavar="FOLDER", help="where to write: the book's own is book/_static/explorer")
+    folder = parser.parse_args(arguments).folder
+    try:
+        files.check_writable(Path(folder, f"{NAMES[0]}.js"))
+    except OSError as error:
+        parser.error(str(error))
     for name in NAMES:
         model = pretrained.load(name)
         for path in (export(model, folder, name), to_onnx(model, Path(folder, f"{name}.onnx"))):
@@ -301,4 +308,4 @@ def main(folder):
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main()

@@ -24,10 +24,11 @@ import json
 import math
 import multiprocessing
 import os
+import re
+import socket
 import sys
 import threading
 import time
-import warnings
 from concurrent.futures import (
     FIRST_COMPLETED,
     BrokenExecutor,
@@ -41,8 +42,11 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from .. import files
+from ..cautions import warn
 
 __all__ = ["connect", "key", "run"]
+
+ADDRESS = re.compile(r"(?:tcp|tls)://(\[[0-9a-fA-F:.]+\]|[^\s/:\[\]]+):([0-9]{1,5})")
 
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}  # two, beside other processes, are fifty times slower
 ALONE = threading.Lock()
@@ -102,23 +106,43 @@ def connect(address, patience=60.0):
     Arguments:
         address: The scheduler's, such as "tcp://host:8786".
         patience: Seconds to wait for an answer of the scheduler, and for a first worker or another one after the last.
+            A host that does not exist is told at once.
 
     Raises:
         ImportError: without Dask.
+        ValueError: for an address of another form, at once.
         ConnectionError: if no scheduler answers.
     """
+    found = ADDRESS.fullmatch(str(address))
+    if not found or int(found[2]) > 65535:
+        raise ValueError(f"a scheduler's address is tcp://HOST:PORT, as `dask scheduler` prints it; got {address!r}")
     try:
         from distributed import Client
     except ImportError as error:
         raise ImportError('a cluster needs Dask: pip install "auxvae-lite[sweep]"') from error
+    end = time.monotonic() + patience
     try:
-        client = Client(address, timeout=patience, set_as_default=False)
-    except OSError as error:
+        _knock((found[1].strip("[]"), int(found[2])), end)
+        client = Client(address, timeout=max(0.1, end - time.monotonic()), set_as_default=False)
+    except (OSError, UnicodeError) as error:  # UnicodeError: of a name that cannot be
         raise ConnectionError(
             f"no scheduler answers at {address}: start one with `dask scheduler`, which prints its address"
         ) from error
     with client:
         yield _Cluster(client, address, patience)
+
+
+def _knock(place, end):
+    """Wait until somebody listens there, but not for a name that nobody has: Dask asks for one twice as long."""
+    while True:
+        try:
+            return socket.create_connection(place, timeout=max(0.1, end - time.monotonic())).close()
+        except socket.gaierror:
+            raise
+        except OSError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.1)
 
 
 class _Cluster(Executor):
@@ -272,7 +296,7 @@ def _load(folder, name, task):
     except (ValueError, AttributeError, TypeError, KeyError):
         whole = False
     if not whole:
-        warnings.warn(f"{path} is damaged or was changed; its task is run again", stacklevel=3)
+        warn(f"{path} is damaged or was changed; its task is run again")
         return None
     if content["task"] != task:
         raise ValueError(f"{path} holds another task, {content['task']}: give this sweep a folder of its own")

@@ -14,7 +14,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ... import files
+from ... import files, older
+from ...cautions import warn
 
 __all__ = [
     "Paired",
@@ -26,13 +27,14 @@ __all__ = [
     "names",
     "paired",
     "save",
+    "settings",
     "summary",
     "table",
     "validate",
     "values",
 ]
 
-SCHEMA = {  # a type; a dictionary with exactly these keys; or a one-element list, any number of such elements
+SCHEMA = {  # a type; a dictionary with these keys; or a one-element list, any number of such elements
     "experiment": str,
     "config": dict,
     "code": str,
@@ -77,6 +79,8 @@ def load(name):
     Raises:
         FileNotFoundError: for an unknown name, with those that exist.
         ValueError: if the file is damaged, was changed after `save`, or does not follow the schema.
+
+    Fields that the schema lacks, as a later version may write them, are warned of.
     """
     file = Path(name) if str(name).endswith(".json") else resources.files(__name__) / f"{name}.json"
     if not file.is_file():
@@ -89,9 +93,11 @@ def load(name):
     if seal != _seal(result):
         raise ValueError(f"{file} was changed after it was made: its checksum differs; make or copy it again")
     try:
-        validate(result)
+        unknown = _unknown(result)
     except ValueError as error:
         raise ValueError(f"{file}: {error}") from error
+    if unknown:
+        warn(f"{file} has fields that this version of auxvae_lite does not know and ignores: {', '.join(unknown)}")
     return result
 
 
@@ -106,7 +112,14 @@ def validate(result):
         ValueError: naming the place of the first missing, unknown, mistyped or non-finite entry, or the variant and
             seed of a run that is there twice.
     """
-    _match(SCHEMA, result, "result")
+    if unknown := _unknown(result):
+        raise ValueError(f"the schema does not have {', '.join(unknown)}")
+
+
+def _unknown(result):
+    """Places of entries that the schema does not have; every other departure from it is an error, as in `validate`."""
+    unknown = []
+    _match(SCHEMA, result, "result", unknown)
     _finite(result, "result")
     if not result["runs"]:
         raise ValueError("result.runs is empty")
@@ -122,6 +135,23 @@ def validate(result):
         if (place := (run["variant"], run["seed"])) in seen:
             raise ValueError(f"result.runs[{index}] is {place[0]!r} with seed {place[1]} once more")
         seen.add(place)
+    return unknown
+
+
+def settings(config, variant):
+    """All settings of one variant: what its experiment shares, what it changes, and what older files do not name.
+
+    Two runs with equal settings and seeds repeat each other, however their files word them.
+
+    Arguments:
+        config: A result's "config".
+        variant: A name in its "variants".
+
+    Returns:
+        A dictionary.
+    """
+    shared = {name: value for name, value in config.items() if name != "variants"}
+    return older.complete(shared | config["variants"][variant])
 
 
 def by_variant(result):
@@ -335,18 +365,21 @@ def _reference(rows):
     return ", ".join(f"{name} {np.mean([row[name] for row in rows]):.4g}" for name in rows[0])
 
 
-def _match(schema, value, place):
+def _match(schema, value, place, unknown=None):
+    """Raise where a value departs from the schema; keys that it lacks are added to `unknown`, if that is a list."""
     if isinstance(schema, dict):
         _match(dict, value, place)
-        if value.keys() != schema.keys():
-            odd = sorted(schema.keys() ^ value.keys())
-            raise ValueError(f"{place} must have exactly {', '.join(schema)}; missing or unknown: {', '.join(odd)}")
+        lacking, odd = sorted(schema.keys() - value.keys()), sorted(value.keys() - schema.keys())
+        if lacking or odd and unknown is None:
+            raise ValueError(f"{place} must have {', '.join(schema)}; missing or unknown: {', '.join(lacking + odd)}")
+        if odd:
+            unknown += [f"{place}.{key}" for key in odd]
         for key, inner in schema.items():
-            _match(inner, value[key], f"{place}.{key}")
+            _match(inner, value[key], f"{place}.{key}", unknown)
     elif isinstance(schema, list):
         _match(list, value, place)
         for index, item in enumerate(value):
-            _match(schema[0], item, f"{place}[{index}]")
+            _match(schema[0], item, f"{place}[{index}]", unknown)
     elif isinstance(value, bool) or not isinstance(value, (int, float) if schema is float else schema):
         raise ValueError(f"{place} must be {schema.__name__}, got {value!r}")
 
