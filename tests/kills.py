@@ -4,6 +4,7 @@ Three more kills fall into the saving itself. Each killed run is resumed, and it
 with that of a run that nobody disturbed. Exit status 1 if one differs.
 """
 
+import argparse
 import os
 import random
 import signal
@@ -83,8 +84,13 @@ def same(ours, theirs):
     return names and all(torch.equal(tensor, others[name]) for name, tensor in tensors.items())
 
 
-def main(kills):
+def main():
     """Kill, resume, compare, print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("kills", type=int, metavar="N", help="kills at random moments, 0 or more")
+    kills = parser.parse_args().kills
+    if kills < 0:
+        parser.error(f"N must be 0 or more, got {kills}")
     random.seed(0)
     folder = Path(tempfile.mkdtemp())
     status, duration = in_child(folder / "whole")
@@ -112,4 +118,4 @@ def main(kills):
 if __name__ == "__main__":
     os.environ["CI"] = "1"  # no progress bars
     torch.set_num_threads(1)
-    sys.exit(main(int(sys.argv[1])))
+    sys.exit(main())

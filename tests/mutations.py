@@ -501,11 +501,15 @@ def check_unchanged(tests):
 
 def main(arguments=None):
     """Try the mutations, print, and tell whether one survived."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--workers", type=int, default=1, help="mutations tried at a time")
     parser.add_argument("--only", default="", help="a formula's name or a part of it")
     options = parser.parse_args(arguments)
     chosen = [mutation for mutation in mutations() if options.only in mutation.formula]
+    if options.workers < 1:
+        parser.error(f"--workers must be at least 1, got {options.workers}")
+    if not chosen:
+        parser.error(f"no formula has {options.only!r} in its name")
     start, caught = time.perf_counter(), 0
     for mutation in chosen:
         changed((PACKAGE / mutation.module).read_text(encoding="utf-8"), mutation)

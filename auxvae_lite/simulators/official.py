@@ -181,10 +181,11 @@ def _verified(path, source, checksum):
         )
     fragile = source is SOURCES["dsprites.hdf5"]
     if checksum is None and fragile:
+        name = Path(path).name
         raise ValueError(
             f"{path} is not read without a checksum: HDF5 can crash, or misread, where a file is damaged. Take the "
-            f"sha256 where the file was made (sha256sum {Path(path).name}, or shasum -a 256 {Path(path).name}) and pass "
-            'it, checksum="..."; or take the .npz file'
+            f"sha256 where the file was made (sha256sum {name}, or shasum -a 256 {name}) and pass it, "
+            'checksum="..."; or take the .npz file'
         )
     with open(path, "rb") as file:
         expected = source.checksum if checksum == "official" else checksum

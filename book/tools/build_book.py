@@ -15,6 +15,8 @@ from pathlib import Path
 
 import make_slides
 
+from auxvae_lite.files import check_writable
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -55,6 +57,12 @@ def main():
     parser.add_argument("--notebooks", type=Path, metavar="DIR", help="notebooks to show instead of the committed ones")
     parser.add_argument("--out", type=Path, default=ROOT, metavar="DIR", help="folder in which _build is made")
     options = parser.parse_args()
+    if options.notebooks and not options.notebooks.is_dir():
+        parser.error(f"no folder {options.notebooks}")
+    try:
+        check_writable(options.out / "_build/any")
+    except OSError as error:
+        parser.error(str(error))
     try:
         print(f"open {build(options.out, options.notebooks)}")
     except RuntimeError as error:

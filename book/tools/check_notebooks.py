@@ -5,6 +5,7 @@
 Prints each problem with what to do about it, and exits 1 if there is one.
 """
 
+import argparse
 import re
 import sys
 from pathlib import Path
@@ -139,12 +140,17 @@ def parameter_problems(folder):
                 yield f"params/fast.yaml: {error}"
 
 
-def main(arguments):
+def main(arguments=None):
     """Print the problems of a folder of pages."""
-    found = problems(Path(*arguments) if arguments else BOOK)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", nargs="?", type=Path, default=BOOK, help="of the pages; the book's own without it")
+    folder = parser.parse_args(arguments).folder
+    if not (folder / "params/fast.yaml").is_file():
+        parser.error(f"{folder} is no folder of pages: it has no params/fast.yaml")
+    found = problems(folder)
     print("\n".join(found) or "the notebooks are as they should be")
     return bool(found)
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

@@ -3,6 +3,8 @@
 python book/tools/make_authors.py
 """
 
+import argparse
+
 from render import BOOK
 
 from auxvae_lite.files import write_text
@@ -122,4 +124,5 @@ def effect(found, digits):
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(description=__doc__).parse_args()  # none but --help
     write_text(PAGE, page())

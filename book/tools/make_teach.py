@@ -5,6 +5,7 @@
 The slides are made when the book is built (make_slides.py), since they show the chapters' figures.
 """
 
+import argparse
 import re
 
 import set_repository
@@ -74,4 +75,5 @@ def main():
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(description=__doc__).parse_args()  # none but --help
     main()

@@ -22,7 +22,7 @@ import nbformat
 import papermill
 import yaml
 
-from auxvae_lite.files import write_text
+from auxvae_lite.files import check_writable, write_text
 
 BOOK = Path(__file__).resolve().parents[1]
 LARGEST = 1_000_000  # bytes; a larger notebook does not show on GitHub and makes every diff a burden
@@ -177,8 +177,15 @@ def main(arguments=None):
         parser.error("--text keeps the outputs that the book shows: it takes no --out, --params or -p")
     if (options.params or options.p) and not options.out:
         parser.error("the book shows the defaults: give --out DIR for a run with other parameters")
-    table = yaml.safe_load(options.params.read_text(encoding="utf-8")) if options.params else {}
-    single = {name: yaml.safe_load(value) for name, value in options.p}
+    try:
+        table = yaml.safe_load(options.params.read_text(encoding="utf-8")) if options.params else {}
+        single = {name: yaml.safe_load(value) for name, value in options.p}
+        if not isinstance(table, dict):
+            parser.error(f"{options.params} must hold parameters keyed by chapter")
+        if options.out:
+            check_writable(options.out / "any.ipynb")
+    except (OSError, yaml.YAMLError) as error:
+        parser.error(" ".join(str(error).split()))
     for name in [options.chapter] if options.chapter else known:
         try:
             if options.text:

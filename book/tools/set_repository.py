@@ -6,6 +6,7 @@ The old address is read from pyproject.toml; its repository and its GitHub Pages
 the tree that git does not ignore.
 """
 
+import argparse
 import re
 import subprocess
 import sys
@@ -76,14 +77,20 @@ def sealed(path, text):
     return nbformat.writes(after) + "\n"
 
 
-def main(arguments):
+def main(arguments=None):
     """Change the address and list the files."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("url", metavar="URL", help="https://github.com/OWNER/NAME")
     try:
-        changed = replace_everywhere(parse(" ".join(arguments)))
+        address = parse(parser.parse_args(arguments).url)
+    except ValueError as error:
+        parser.error(str(error))
+    try:
+        changed = replace_everywhere(address)
     except ValueError as error:
         sys.exit(f"set-repository: {error}")
     print("\n".join(changed) or "nothing to change: that is the address already")
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

@@ -18,7 +18,7 @@ import tempfile
 import time
 import warnings
 from functools import partial
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from statistics import median
 from typing import NamedTuple
@@ -406,7 +406,7 @@ def table(result):
 
 def kept(path, head, sections):
     """Rows of other sections that a file holds, if it comes from this machine and these sizes."""
-    held = json.loads(path.read_text()) if path.is_file() else {"rows": []}
+    held = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {"rows": []}
     same = all(held.get(name) == value for name, value in head.items())
     return [row for row in held["rows"] if same and row["section"] not in sections]
 
@@ -419,6 +419,15 @@ def main():
     parser.add_argument("--seeds", type=int, nargs="+", default=[0], help="of the section quality")
     parser.add_argument("--out", type=Path, default=HERE / "bench.json")
     options = parser.parse_args()
+    if min(options.seeds) < 0:
+        parser.error(f"--seeds must be at least 0, got {min(options.seeds)}")
+    try:
+        files.check_writable(options.out)
+        others = ", ".join(f"{name} {version(name)}" for name in ("pythae", "disent", "lightning", "GalSim"))
+    except OSError as error:
+        parser.error(str(error))
+    except PackageNotFoundError as error:
+        parser.error(f"no package {error.name} to measure against: run `make bench`, which installs it apart")
 
     os.environ |= {"CI": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}  # CI: no progress bars
     torch.set_num_threads(1)
@@ -427,7 +436,6 @@ def main():
     sys.path.insert(0, str(HERE.parents[1] / "data_scripts"))
     from make_evidence import commit
 
-    others = ", ".join(f"{name} {version(name)}" for name in ("pythae", "disent", "lightning", "GalSim"))
     head = {"machine": f"{runs.machine()}; {others}", "quick": options.quick}
     result = head | {"rows": kept(options.out, head, options.section)}
     for name in options.section:

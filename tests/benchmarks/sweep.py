@@ -63,6 +63,8 @@ def main():
     parser.add_argument("--repeats", type=int, default=2)
     parser.add_argument("--dask", action="store_true", help="on a Dask cluster instead of a pool of processes")
     options = parser.parse_args()
+    if min(options.tasks, options.epochs, options.repeats) < 1:
+        parser.error("--tasks, --epochs and --repeats must be at least 1")
     os.environ["CI"] = "1"  # no progress
     tasks = [{"seed": seed, "epochs": options.epochs} for seed in range(options.tasks)]
     ratios, losses = [], []
