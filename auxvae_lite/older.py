@@ -20,10 +20,10 @@ def complete(settings):
         settings: Mapping of `Config`'s fields, or of a header's.
 
     Returns:
-        A new dictionary; what is named stays as it is.
+        A new dictionary; what is named stays as it is, and in its order.
 
     Example:
         >>> complete({"beta": 4.0})
-        {'likelihood': 'gaussian', 'beta': 4.0}
+        {'beta': 4.0, 'likelihood': 'gaussian'}
     """
-    return SETTINGS | dict(settings)
+    return {**settings, **{name: value for name, value in SETTINGS.items() if name not in settings}}
