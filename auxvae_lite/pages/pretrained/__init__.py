@@ -7,7 +7,7 @@ nothing had seen; a test scores it again.
 
 from pathlib import Path
 
-from ... import files
+from ... import files, older
 from ...models import AuxVAE
 from ...study.baselines import IDVAE, Supervised
 
@@ -25,6 +25,8 @@ def names():
 def load(name):
     """A trained model, in evaluation mode; `model.provenance` says how it was made and how it scored.
 
+    Settings that came later than its file are there with their old meaning (`older.complete`).
+
     Arguments:
         name: One of `names()`, such as "galaxies-auxvae".
 
@@ -35,4 +37,6 @@ def load(name):
         raise ValueError(f"no pretrained model {name!r}; the package carries {', '.join(names())}")
     path = HERE / f"{name}.safetensors"
     _, header = files.read(path)
-    return CLASSES.get(header.get("model"), AuxVAE).load(path)
+    model = CLASSES.get(header.get("model"), AuxVAE).load(path)
+    model.provenance["config"] = older.complete(model.provenance["config"])
+    return model
