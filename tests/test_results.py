@@ -2,6 +2,8 @@
 
 import copy
 import json
+import runpy
+import sys
 from dataclasses import asdict
 
 import pytest
@@ -216,3 +218,79 @@ def test_a_summary_shows_spread_references_and_numbers():
         ["floor", "0.250"],
         ["mean", "and", "sd", "of", "3", "seeds;", "8", "images", "to", "train,", "4", "to", "test"],
     ]
+
+
+def renamed(experiment, variant, seeds, **changes):
+    """A copy of the example as another experiment, with other seeds and scores, and the settings changed."""
+    result = copy.deepcopy(EXAMPLE) | {"experiment": experiment}
+    result["config"] |= {"variants": {variant: changes}}
+    result["runs"] = [
+        result["runs"][0] | {"variant": variant, "seed": seed, "scores": scores} for seed, scores in seeds.items()
+    ]
+    return result
+
+
+def test_one_pool_of_seeds_has_every_run_with_the_same_settings_once():
+    first = renamed("first", "auxvae", {0: {"lds": 0.9, "corr_psf": 0.8}, 1: {"lds": 0.7, "corr_psf": 0.6}})
+    among = [
+        renamed("more", "recipe", {2: {"lds": 0.5, "best_psf": 0.7}, 0: {"lds": 0.9, "best_psf": 0.81, "mse": 1.0}}),
+        first,
+        renamed("rounded", "again", {0: {"lds": 0.8, "corr_psf": 0.5}}, threads=2),
+        renamed("other", "auxvae", {7: {"lds": 0.1}}, epochs=25),
+        renamed("other factors", "auxvae", {8: {"lds": 0.1}}, factors=["flux"]),
+    ]
+    found = results.pool(first, "auxvae", among)
+    assert [run["seed"] for run in found] == [0, 0, 1, 2]
+    assert found[0]["scores"] == {"lds": 0.9, "best_psf": 0.81, "mse": 1.0, "corr_psf": 0.8}, "two copies are one run"
+    assert found[1]["scores"] == {"lds": 0.8, "corr_psf": 0.5}, "another rounding is another run"
+    lds, psf, mse = (results.spread(found, *names) for names in (("lds",), ("corr_psf", "best_psf"), ("mse",)))
+    assert lds == pytest.approx((0.725, (0.0875 / 3) ** 0.5, 0.5, 0.9, 3, 4))
+    assert psf == pytest.approx((0.65, (0.05 / 3) ** 0.5, 0.5, 0.8, 3, 4))
+    assert mse == (1.0, 0.0, 1.0, 1.0, 1, 1)
+    with pytest.raises(KeyError, match="no score 'sap_r2' in these 4 runs"):
+        results.spread(found, "sap_r2")
+    with pytest.raises(KeyError):
+        results.pool(first, "vae")
+    assert copy.deepcopy(among[1]) == first, "what was read is left as it was"
+
+
+def test_the_committed_pool_of_the_recipe_is_found_from_each_of_its_experiments():
+    found = results.pool(results.load("galaxies-headline"), "auxvae")
+    seeds = [run["seed"] for run in found]
+    assert {seed: seeds.count(seed) for seed in seeds} == {0: 4, 1: 4, 2: 4, 3: 2, 4: 2}
+    assert {run["threads"] for run in found} == {1, 2}
+    for name, variant in (
+        ("galaxies-threads", "2 threads"),
+        ("galaxies-baselines", "auxvae, lambda_2 0.6"),
+        ("galaxies-coverage", "case 1"),
+        ("galaxies-extremes", "recipe"),
+        ("galaxies-differences", "ours"),
+    ):
+        assert results.pool(results.load(name), variant) == found, name
+    for run in found:  # a guided latent's own correlation is the largest that any latent has with the factor
+        for factor in ("flux", "radius", "g1", "g2", "psf"):
+            one, two = (run["scores"].get(f"{kind}_{factor}") for kind in ("corr", "best"))
+            assert None in (one, two) or abs(one - two) < 1e-12
+
+
+def test_a_pools_table_has_a_run_beside_it():
+    runs = EXAMPLE["runs"]
+    assert [line.split() for line in results.pool_table(runs, (("lds",),), {"lds": 0.5}).splitlines()] == [
+        ["this", "run", "mean", "sd", "lowest", "highest", "seeds", "runs", "read", "against"],
+        ["lds", "0.5000", "0.9100", "0.0100", "0.9000", "0.9200", "3", "3", "floor", "0.25,", "live", "10"],
+    ]
+    assert "this run" not in results.pool_table(runs, (("lds",),))
+
+
+@pytest.mark.filterwarnings("ignore:.*found in sys.modules after import of package:RuntimeWarning")
+def test_the_command_shows_each_run_beside_its_pool(tmp_path, monkeypatch, capsys):
+    headline = results.load("galaxies-headline")
+    results.save(tmp_path / "mine.json", headline | {"runs": headline["runs"][:1]})
+    results.save(tmp_path / "other.json", EXAMPLE | {"config": {"variants": {"auxvae": {}}}})
+    monkeypatch.setattr(sys, "argv", ["results", f"{tmp_path}/mine.json", f"{tmp_path}/other.json", "--pool"])
+    runpy.run_module("auxvae_lite.study.results", run_name="__main__")
+    shown = capsys.readouterr().out
+    mine, *_ = [line.split() for line in shown.splitlines() if line.startswith("lds_normalised")]
+    assert mine == ["lds_normalised", "0.9916", "0.9653", "0.0320", "0.8993", "1.0043", "5", "16"]
+    assert "galaxies-headline, auxvae, seed 0, beside 16 stored runs\n" in shown
+    assert "example, auxvae, seed 2, beside 0 stored runs\n" in shown

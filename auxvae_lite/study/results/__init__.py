@@ -9,6 +9,7 @@ import hashlib
 import json
 import math
 from importlib import resources
+from operator import itemgetter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,7 +19,9 @@ from ... import files, older
 from ...cautions import warn
 
 __all__ = [
+    "HEADLINE",
     "Paired",
+    "Spread",
     "by_variant",
     "chosen",
     "differences",
@@ -26,8 +29,11 @@ __all__ = [
     "load",
     "names",
     "paired",
+    "pool",
+    "pool_table",
     "save",
     "settings",
+    "spread",
     "summary",
     "table",
     "validate",
@@ -51,6 +57,11 @@ SCHEMA = {  # a type; a dictionary with these keys; or a one-element list, any n
         }
     ],
 }
+FACTORS = "flux", "radius", "g1", "g2", "psf"
+HEADLINE = (  # scores of `training.evaluate`; the correlation of a guided latent is stored under one of two names
+    *(("ssim_global",), ("ssim_image",), ("ssim_clean",), ("lds",), ("lds_normalised",), ("sap_r2",)),
+    *((f"corr_{name}", f"best_{name}") for name in FACTORS),
+)
 
 
 def names():
@@ -152,6 +163,116 @@ def settings(config, variant):
     """
     shared = {name: value for name, value in config.items() if name != "variants"}
     return older.complete(shared | config["variants"][variant])
+
+
+class Spread(NamedTuple):
+    """One score in several runs: mean, sample standard deviation, lowest, highest, number of seeds and of runs."""
+
+    mean: float
+    sd: float
+    low: float
+    high: float
+    seeds: int
+    runs: int
+
+
+def pool(result, variant, among=None):
+    """All runs that were made with the settings of one variant, whichever experiment they belong to.
+
+    Threads are no setting here: as another machine does, they change rounding alone. Several files may hold one run:
+    runs of one seed that agree in every score that both have are joined. Runs of one seed that differ are repeats of
+    that seed with another rounding, and each is kept.
+
+    Arguments:
+        result: A result.
+        variant: One of its variants.
+        among: The results to search; by default every committed one, with the repeats in `again`.
+
+    Returns:
+        A list of runs as the schema has them, in the order of their seeds; scores and references are those of all the
+        copies that were joined.
+
+    Raises:
+        KeyError: for an unknown variant.
+    """
+    asked = _recipe(result["config"], variant)
+    found = []
+    for other in _committed() if among is None else among:
+        for name, runs in by_variant(other).items():
+            for run in runs if _recipe(other["config"], name) == asked else []:
+                _join(found, run)
+    return sorted(found, key=itemgetter("seed"))
+
+
+def _committed():
+    """Every committed result, and the repeats."""
+    folder = resources.files(__name__)
+    again = [f"again/{name}" for name in names() if (folder / f"again/{name}.json").is_file()]
+    return [load(name) for name in (*names(), *again)]
+
+
+def _recipe(config, variant):
+    return {name: value for name, value in settings(config, variant).items() if name not in ("seed", "threads")}
+
+
+def _join(found, run):
+    """Add a run to a list, or its scores to the copy of it that is there."""
+    for index, one in enumerate(found):
+        shared = one["scores"].keys() & run["scores"].keys()
+        if one["seed"] == run["seed"] and shared and all(one["scores"][s] == run["scores"][s] for s in shared):
+            found[index] = one | {name: one[name] | run[name] for name in ("scores", "reference")}
+            return
+    found.append(run)
+
+
+def spread(runs, *score):
+    """One score over a pool of runs.
+
+    Arguments:
+        runs: What `pool` returns.
+        score: Name of the score; several where files have several names for it. Runs without it are left out.
+
+    Returns:
+        `Spread`. Each run counts once; a single run has an sd of 0.
+
+    Raises:
+        KeyError: if no run has the score.
+    """
+    values, seeds = [], set()
+    for run in runs:
+        if names := [name for name in score if name in run["scores"]]:
+            values.append(run["scores"][names[0]])
+            seeds.add(run["seed"])
+    if not values:
+        raise KeyError(f"no score {score[0]!r} in these {len(runs)} runs")
+    sd = float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
+    return Spread(float(np.mean(values)), sd, min(values), max(values), len(seeds), len(values))
+
+
+def pool_table(runs, scores=HEADLINE, run=None):
+    """Scores of a pool as text, and those of another run beside them.
+
+    Arguments:
+        runs: What `pool` returns.
+        scores: Tuples of names, as `spread` takes them.
+        run: A dictionary of that other run's scores, or None.
+
+    Returns:
+        Several lines. References such as floor and ceiling are means over the runs.
+    """
+    width = max(len(names[0]) for names in scores)
+    head = (
+        f"{'':<{width}}" + (f" {'this run':>8}" if run else "") + f" {'mean':>7} {'sd':>7} {'lowest':>7} {'highest':>7}"
+    )
+    lines = [f"{head}  seeds  runs  read against"]
+    for names in scores:
+        found = spread(runs, *names)
+        cells = [f" {next((f'{run[name]:.4f}' for name in names if name in run), ''):>8}"] if run else []
+        cells += [f" {value:7.4f}" for value in found[:4]]
+        rows = [one["reference"][names[0]] for one in runs if names[0] in one["reference"]]
+        against = _reference(rows) if rows else ""
+        lines.append(f"{names[0]:<{width}}{''.join(cells)}  {found.seeds:>5}  {found.runs:>4}  {against}".rstrip())
+    return "\n".join(lines)
 
 
 def by_variant(result):
