@@ -18,6 +18,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from auxvae_lite import cautions
 from auxvae_lite.cautions import AuxVAEWarning
 from auxvae_lite.datasets import FactorDataset
 from auxvae_lite.simulators import galaxies
@@ -35,6 +36,12 @@ def square(task):
     if task.get("fails"):
         raise ArithmeticError(f"x = {task['x']} is unlucky")
     return {"square": task["x"] ** 2, "pair": (1, 2)} | task.get("extra", {})
+
+
+def warning(task):
+    """Warns."""
+    cautions.warn("look twice")
+    return {}
 
 
 def train(task):
@@ -130,6 +137,11 @@ def test_a_key_is_the_hash_of_the_canonical_json():
     for task in ({"x": float("nan")}, {"x": {1, 2}}, [1]):
         with pytest.raises(ValueError, match="a task must be"):
             key(task)
+
+
+def test_a_workers_warning_is_shown_and_is_ours(tmp_path, traces, capfd):
+    run(warning, [{}], tmp_path, workers=1)
+    assert "test_sweep.py" in (told := capfd.readouterr().err) and "AuxVAEWarning: look twice" in told
 
 
 @pytest.mark.filterwarnings("ignore:.*is damaged or was changed")
