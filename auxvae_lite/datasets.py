@@ -152,6 +152,7 @@ class FactorDataset:
         tensors, header = files.read(path)
         if header.get("dataset") != cls.__name__:
             raise ValueError(f"{path} holds no FactorDataset")
+        files.expect(header, ("dataset", "names", "units", "provenance"), path)
         arrays = {name: tensor.numpy() for name, tensor in tensors.items()}
         try:
             return cls(**arrays, names=header["names"], units=header["units"], provenance=header["provenance"])

@@ -4,49 +4,87 @@ No score here means much alone. SSIM is shown beside a black image, the mean ima
 its floor, its expected ceiling, the number of rows and of live latents (chapter 7).
 """
 
+import itertools
 import math
 from typing import NamedTuple
 
 import numpy as np
 
-__all__ = ["DCI", "LDS", "correlations", "dci", "disentanglement_completeness", "expected_null", "lds", "mig", "sap",
-           "ssim", "ssim_reference", "ssim_scores"]  # fmt: skip
+from .arrays import ROUNDING, check_spread, constant, take
+
+__all__ = ["DCI", "LDS", "correlations", "dci", "disentanglement_completeness", "expected_null", "lds", "lds_ranks",
+           "mig", "sap", "ssim", "ssim_reference", "ssim_scores"]  # fmt: skip
 
 WINDOW = 7  # pixels, scikit-image's default
+FAR = 1e-6  # an sd below this, beside values near 1: the column lies far from 0
 CLASSES = 64  # a factor with no more values than this is discrete; dSprites' finest factor has 40
 
 
 def ssim(truth, images, data_range="image"):
     """Structural similarity of each image with its truth, as scikit-image's defaults have it.
 
+    The window is uniform, 7x7 pixels, with sample covariances. Wang et al., and many deep-learning packages, take a
+    Gaussian window of 11x11 with sd 1.5: their values differ by some hundredths.
+
+    SSIM was made for pixels of at least 0. Where a truth image has pixels below 0, both pictures are shifted by its
+    minimum, and window means that stay below 0 count as 0. There the values depart from scikit-image's, for which
+    the negative of a sky-subtracted image can be more similar to it than the truth is.
+
     Arguments:
         truth: Shape (n, C, H, W).
         images: Shape of `truth`, or broadcastable to it.
-        data_range: A number; or "image", the spread max - min of each truth image.
+        data_range: "image", the spread max - min of each truth image; or one number above 0 for all.
 
     Returns:
         Array of shape (n,), the mean over windows and channels; 1 only for equal images.
 
     Raises:
-        ValueError: if shapes do not fit, a side is below 7 pixels, or an image's range is 0.
+        ValueError: if shapes do not fit, a side is below 7 pixels, a pixel is not finite, `data_range` is another word
+            or not above 0, or an image holds one value only and so has no range of its own.
 
     References:
-        Wang et al. 2004, with a uniform 7x7 window and sample covariances; chapter 7.
+        Wang et al. 2004; chapter 7.
     """
-    truth = _images(truth)
-    ranges = np.ptp(truth, axis=(1, 2, 3)) if isinstance(data_range, str) else np.full(len(truth), float(data_range))
+    truth, images = _images(truth, images)
+    if isinstance(data_range, str) and data_range != "image":
+        raise ValueError(
+            f'data_range must be "image" or a number, got {data_range!r}; for the whole set, its max - min'
+        )
+    ranges = _own_ranges(truth) if isinstance(data_range, str) else np.full(len(truth), float(data_range))
     if not (ranges > 0).all():
-        raise ValueError(f"data_range must be above 0; image {int(np.argmin(ranges))} holds one value only")
-    return np.concatenate([_similarity(*_moments(truth, images, part), ranges[part]) for part in _parts(len(truth))])
+        raise ValueError(f"data_range must be above 0, got {data_range}")
+    return np.concatenate([_in_place(truth, part, *_moments(truth, images, part), ranges[part])
+                           for part in _parts(len(truth))])  # fmt: skip
 
 
-def _images(truth):
-    truth = np.asarray(truth)
-    if truth.dtype.kind != "f":
-        truth = truth.astype(np.float64)  # whole numbers would overflow in max - min
+def _images(truth, images):
+    """Both as finite numbers, of their own precision if that is a float's."""
+    truth, images = (take(a, what, _precision(a)) for what, a in (("truth", truth), ("images", images)))
     if truth.ndim != 4 or min(truth.shape[2:]) < WINDOW:
         raise ValueError(f"images must have shape (n, C, H, W), at least {WINDOW} pixels a side; got {truth.shape}")
-    return truth
+    if any(side not in (1, whole) for side, whole in zip(images.shape[::-1], truth.shape[::-1], strict=False)):
+        raise ValueError(f"images of shape {images.shape} do not fit the truth's {truth.shape}")
+    return truth, images
+
+
+def _precision(a):
+    return np.float32 if str(getattr(a, "dtype", "")).endswith("float32") else np.float64
+
+
+def _own_ranges(truth):
+    """Spread of each image, (n,), none of them 0."""
+    ranges = np.ptp(truth, axis=(1, 2, 3))
+    if not ranges.all():
+        row = int(np.argmin(ranges))
+        raise ValueError(f"image {row} holds one value only, so SSIM has no range for it: leave out row {row}")
+    return ranges
+
+
+def _in_place(truth, part, mean_x, mean_y, variances, covariance, ranges):
+    """Similarity of a part, its means shifted by the minimum of each image that has pixels below 0."""
+    low = np.minimum(truth[part].min((1, 2, 3)), 0).astype(np.float64)[:, None, None, None]
+    mean_y = np.where(low < 0, np.maximum(mean_y - low, 0), mean_y)
+    return _similarity(mean_x - low, mean_y, variances, covariance, ranges)
 
 
 def _parts(n):
@@ -87,19 +125,20 @@ def ssim_scores(noisy, images, clean=None):
     Returns:
         Dictionary: `ssim_global` (all images scaled by the set's own minimum and maximum, range 1; the paper's),
         `ssim_image` (each image's own range), and `ssim_clean` (against `clean`, each image's own range) if it is
-        given.
+        given. Pixels below 0 are treated as `ssim` says.
+
+    Raises:
+        ValueError: as in `ssim`.
     """
-    noisy = _images(noisy)
+    noisy, images = _images(noisy, images)
     low, high = float(noisy.min()), float(noisy.max())
-    own = np.ptp(noisy, axis=(1, 2, 3)).astype(np.float64)
-    if not own.all():
-        raise ValueError(f"image {int(np.argmin(own))} holds one value only: SSIM needs a range")
+    own = _own_ranges(noisy).astype(np.float64)
     sums = {"ssim_global": 0.0, "ssim_image": 0.0}
     for part in _parts(len(noisy)):
-        mean_x, mean_y, *spreads = _moments(noisy, images, part)
+        mean_x, mean_y, *spreads = moments = _moments(noisy, images, part)
         whole = np.full(len(mean_x), high - low)
         sums["ssim_global"] += _similarity(mean_x - low, mean_y - low, *spreads, whole).sum()
-        sums["ssim_image"] += _similarity(mean_x, mean_y, *spreads, own[part]).sum()
+        sums["ssim_image"] += _in_place(noisy, part, *moments, own[part]).sum()
     scores = {name: float(total / len(noisy)) for name, total in sums.items()}
     return scores if clean is None else scores | {"ssim_clean": float(ssim(clean, images).mean())}
 
@@ -111,6 +150,7 @@ def ssim_reference(noisy, clean=None):
         Dictionary by convention, each with `black` (all zeros), `mean` (the set's mean image), and, if `clean` is
         given, `truth` (the noiseless images).
     """
+    noisy = take(noisy, "images", _precision(noisy))
     answers = {"black": np.zeros((1, *noisy.shape[1:])), "mean": noisy.mean(0, keepdims=True)}
     if clean is not None:
         answers["truth"] = clean
@@ -119,11 +159,26 @@ def ssim_reference(noisy, clean=None):
 
 
 def correlations(z, u):
-    """Pearson correlation of each column of `z` with each column of `u`, shape (d, K); 0 for a constant column."""
-    z, u = (_standardised(a) for a in (z, u))
-    if len(z) != len(u):
-        raise ValueError(f"codes and factors need one row per image, got {len(z)} and {len(u)} rows")
-    return z.T @ u / len(z)
+    """Pearson correlation of each column of `z` with each column of `u`.
+
+    Arguments:
+        z: Shape (n, d).
+        u: Shape (n, K).
+
+    Returns:
+        Shape (d, K), in [-1, 1]; 0 for a column that is constant to rounding (`arrays.constant`).
+
+    Raises:
+        ValueError: for unequal rows, or what is not finite, naming row and column.
+    """
+    z, u = (take(a, what) for what, a in (("codes", z), ("factors", u)))
+    if z.ndim != 2 or u.ndim != 2 or len(z) != len(u):
+        raise ValueError(f"codes and factors must be (n, d) and (n, K), a row per image; got {z.shape} and {u.shape}")
+    return _rho(z, u)
+
+
+def _rho(z, u):
+    return _standardised(z).T @ _standardised(u) / len(z)
 
 
 def expected_null(n):
@@ -159,10 +214,12 @@ def lds(z, u, permutations=5, seed=0):
     Returns:
         `LDS`: the value; its floor, the mean over shuffles; its expected ceiling for a perfect code, whose other live
         latents still correlate by chance, 1 / (1 + (live - 1) e) with e = `expected_null(n)`: an expectation, not a
-        bound; normalised = (value - floor) / (ceiling - floor); the number of live latents (sd > 1e-3); n.
+        bound; normalised = (value - floor) / (ceiling - floor); the number of live latents, which vary by
+        more than rounding: a correlation has no unit, and a code that hardly moves correlates by chance like any other;
+        n.
 
     Raises:
-        ValueError: for fewer than 3 rows, unequal rows, a constant factor, or NaN.
+        ValueError: for fewer than 3 rows, unequal rows, no factors or codes, a constant factor, or what is not finite.
 
     Example:
         >>> rng = np.random.default_rng(0)
@@ -174,15 +231,32 @@ def lds(z, u, permutations=5, seed=0):
     References:
         arXiv 2507.00298 and the authors' script; chapter 7.
     """
-    z, u = _codes(z), _codes(u)
-    _check_codes(z, u)
+    z, u = _checked(z, u)
     rng = np.random.default_rng(seed)
-    live = int((z.std(0) > 1e-3).sum())
-    value = _lds(correlations(z, u))
-    floor = float(np.mean([_lds(correlations(rng.permutation(z), u)) for _ in range(permutations)]))
+    same, near, factors = constant(z), _near_one(z), _standardised(u)
+    value, *shuffled = (
+        _lds(_unit(codes, same).T @ factors / len(z))
+        for codes in itertools.chain([near], (rng.permutation(near) for _ in range(permutations)))
+    )
+    live, floor = int((~same).sum()), float(np.mean(shuffled))
     ceiling = 1 / (1 + max(live - 1, 0) * expected_null(len(z)))
     normalised = (value - floor) / (ceiling - floor) if ceiling > floor else 0.0
     return LDS(value, floor, ceiling, normalised, live, len(z))
+
+
+def lds_ranks(z, u, permutations=5, seed=0):
+    """`lds` of the ranks of codes and factors: blind to outliers and to how a code's scale bends.
+
+    Arguments, Returns, Raises: As in `lds`. Equal values share their mean rank.
+
+    References:
+        Spearman 1904 for the ranks; chapter 8.
+    """
+    from scipy.stats import rankdata  # slow to import
+
+    z, u = _checked(z, u)
+    z = np.where(constant(z), 0, z)  # a rounding has no rank
+    return lds(*(np.apply_along_axis(rankdata, 0, a) for a in (z, u)), permutations, seed)
 
 
 def _lds(rho):
@@ -196,8 +270,9 @@ def sap(z, u):
 
     .. math:: \mathrm{SAP} = \frac1K\sum_k \bigl(\rho_{(1)k}^2 - \rho_{(2)k}^2\bigr)
 
-    the gap between the two latents that predict a factor best by a line. Not comparable with the variant that trains
-    classifiers on discrete factors.
+    the gap between the two latents that predict a factor best by a line. disentanglement_lib and disent take this for
+    continuous factors; for discrete ones they train a linear support vector classifier on each code and compare
+    accuracies. The two are not comparable: a perfect code with ten levels has .999 by the one and .089 by the other.
 
     Arguments:
         z: Codes, shape (n, d), d at least 2.
@@ -212,11 +287,10 @@ def sap(z, u):
     References:
         Kumar et al. 2018; chapter 7.
     """
-    z, u = _codes(z), _codes(u)
-    _check_codes(z, u)
+    z, u = _checked(z, u)
     if z.shape[1] < 2:
         raise ValueError("SAP compares the best two codes: give at least 2")
-    best = np.sort(correlations(z, u) ** 2, axis=0)
+    best = np.sort(_rho(z, u) ** 2, axis=0)
     return float(np.mean(best[-1] - best[-2]))
 
 
@@ -227,11 +301,16 @@ def mig(z, u, bins=20, levels=10, estimator="bins"):
 
     the gap, in shares of what there is to know, between the two codes that tell most about a factor's class c_k.
 
+    Packages mean different things by it. Chen et al. estimate I from samples of q(z|x) over the whole grid of factors;
+    disentanglement_lib and disent, as we do, from posterior means in 20 equal bins. Those two take every value of a
+    continuous factor for a class of its own, which makes MIG 0.000 for a perfect code; ours cuts such a factor into
+    `levels`. Say which one you quote.
+
     Arguments:
         z: Codes, shape (n, d), d at least 2.
         u: Factors, shape (n, K). A factor with at most 64 values, five rows or more to each, is discrete: its values
-            are the classes. With a class to every value of a continuous factor, every code would know every class,
-            and MIG would be 0.000 for a perfect code.
+            are the classes, those that differ by rounding being one. With a class to every value of a continuous
+            factor, every code would know every class, and MIG would be 0.000 for a perfect code.
         bins: Equal-width bins of a code; a code with no more values than that keeps them.
         levels: Equal-width classes of a continuous factor: 10 rather than 20 since unrelated columns seem to share
             (bins - 1)(levels - 1) / 2n nats, which a perfect code loses.
@@ -254,8 +333,7 @@ def mig(z, u, bins=20, levels=10, estimator="bins"):
     References:
         Chen et al. 2018, and Ross 2014 for the neighbours; chapter 7.
     """
-    z, u = _codes(z), _codes(u)
-    _check_codes(z, u)
+    z, u = _checked(z, u)
     if z.shape[1] < 2:
         raise ValueError("MIG compares the best two codes: give at least 2")
     if min(bins, levels) < 2:
@@ -273,11 +351,14 @@ def mig(z, u, bins=20, levels=10, estimator="bins"):
 
 
 def _classes(column, bins, keep):
-    """Whole numbers from 0: one for each value if there are at most `keep` of them, else equal-width bins."""
+    """Whole numbers from 0: one for each value, to rounding, if there are at most `keep`; else equal-width bins."""
     values, index = np.unique(column, return_inverse=True)
-    if len(values) <= keep:
-        return index
-    return np.minimum(bins * ((column - values[0]) / (values[-1] - values[0])), bins - 1).astype(int)
+    step = ROUNDING * np.finfo(np.float64).eps * np.abs(values).max()
+    number = np.cumsum(np.diff(values, prepend=values[0]) > step)  # 0.1 * 3 and 0.3 are one value
+    if number[-1] < keep:
+        return number[index]
+    column, (low, high) = np.ldexp(column, -1), np.ldexp(values[[0, -1]], -1)  # halves, whose spread cannot overflow
+    return np.minimum(bins * ((column - low) / (high - low)), bins - 1).astype(int)
 
 
 def _entropy(classes):
@@ -293,8 +374,7 @@ def _nearest(z, factors):
     from sklearn.feature_selection import mutual_info_classif  # a second to import
 
     information = np.zeros((z.shape[1], len(factors)))
-    z = _standardised(z)
-    varies = z.any(0)
+    z, varies = _standardised(z), ~constant(z)
     if varies.any():  # scikit-learn adds a little noise to break ties, from which a constant code seems to learn
         for k, factor in enumerate(factors):
             information[varies, k] = mutual_info_classif(z[:, varies], factor, random_state=0)
@@ -311,6 +391,10 @@ class DCI(NamedTuple):
 
 def dci(z, u, model="trees", seed=0):
     """Disentanglement, completeness, informativeness: who needs which code to predict which factor.
+
+    Constant codes are left out: they are no codes, whatever their number. Packages differ in whose importances they
+    take (lasso or forests in the paper, gradient boosting in disentanglement_lib) and in informativeness (error in the
+    paper, accuracy in disentanglement_lib, R^2 here).
 
     A model for each factor learns from all codes on two thirds of the rows, drawn at random. How much it relies on each
     code makes the first two numbers (`disentanglement_completeness`), how well it predicts the other rows the third.
@@ -338,15 +422,19 @@ def dci(z, u, model="trees", seed=0):
     References:
         Eastwood & Williams 2018; Geurts et al. 2006 for the trees; chapter 7.
     """
-    z, u = _codes(z), _codes(u)
-    _check_codes(z, u)
+    z, u = _checked(z, u)
     if min(z.shape[1], u.shape[1]) < 2:
         raise ValueError(f"DCI compares codes and factors: give at least 2 of each, got {z.shape[1]} and {u.shape[1]}")
     if model not in ("trees", "lasso", "boosting"):
         raise ValueError(f'model must be "trees", "lasso" or "boosting", got {model!r}')
     order = np.random.default_rng(seed).permutation(len(z))
     train, held_out = np.split(order, [round(len(z) * 2 / 3)])
-    importance, informativeness = _importance(_standardised(z), u, train, held_out, model, seed)
+    live = ~constant(z)
+    z = _standardised(z if live.all() else np.ascontiguousarray(z[:, live]))
+    if not z.shape[1]:
+        z = np.zeros((len(u), 1))  # a model without a code can only guess
+    importance, informativeness = _importance(z, u, train, held_out, model, seed)
+    importance = np.pad(importance, ((0, max(0, 2 - len(importance))), (0, 0)))  # one code alone is complete
     return DCI(*disentanglement_completeness(importance), float(informativeness.mean()))
 
 
@@ -372,7 +460,7 @@ def _regressor(model, n, d, seed):
     if model == "lasso":
         from sklearn.linear_model import Lasso
 
-        return Lasso(math.sqrt(2 * math.log(d) / n))  # about the largest chance correlation of d codes
+        return Lasso(math.sqrt(2 * math.log(max(d, 2)) / n))  # about the largest chance correlation of d codes
     from sklearn.ensemble import ExtraTreesRegressor
 
     return ExtraTreesRegressor(20, min_samples_leaf=20, random_state=seed)  # small leaves would learn the noise
@@ -404,10 +492,10 @@ def disentanglement_completeness(importance):
     References:
         Eastwood & Williams 2018, weighted as in disentanglement_lib; chapter 7.
     """
-    importance = _codes(importance)
+    importance = take(importance, "importances")
     if importance.ndim != 2 or min(importance.shape) < 2:
         raise ValueError(f"importances must have shape (d, K), at least 2 by 2; got {importance.shape}")
-    if not (np.isfinite(importance) & (importance >= 0)).all():
+    if not (importance >= 0).all():
         raise ValueError(f"importances must be numbers of at least 0, got a minimum of {importance.min()}")
     return _focus(importance), _focus(importance.T)
 
@@ -422,25 +510,35 @@ def _focus(rows):
     return float(np.average(1 - entropy, weights=sums[sums > 0]))
 
 
-def _codes(a):
-    return np.asarray(a, dtype=np.float64)
-
-
-def _check_codes(z, u):
+def _checked(z, u):
+    """Codes (n, d) and factors (n, K) as float64, finite, none of the factors constant."""
+    z, u = (take(a, what) for what, a in (("codes", z), ("factors", u)))
     if z.ndim != 2 or u.ndim != 2 or len(z) != len(u) or len(z) < 3:
         raise ValueError(f"codes and factors must be (n, d) and (n, K), n at least 3; got {z.shape} and {u.shape}")
-    for label, array in (("codes", z), ("factors", u)):
-        if not np.isfinite(array).all():
-            row, column = np.argwhere(~np.isfinite(array))[0]
-            raise ValueError(f"{label} must be finite; row {row}, column {column} is {array[row, column]}")
-    constant = np.flatnonzero(np.ptp(u, axis=0) == 0)
-    if len(constant):
-        raise ValueError(f"factor column {constant[0]} is constant: no code can predict it, leave it out")
+    for what, array in (("codes", z), ("factors", u)):
+        if not array.shape[1]:
+            raise ValueError(f"there are no {what} to score: give at least one column, got shape {array.shape}")
+    same = np.flatnonzero(constant(u))
+    if len(same):
+        raise ValueError(f"factor column {same[0]} is constant: no code can predict it, leave it out")
+    check_spread(u, "factors")
+    return z, u
+
+
+def _near_one(a):
+    """Columns times a power of two that brings them near 1: it changes no digit, and no square overflows."""
+    return np.ldexp(a, -np.frexp(np.abs(a).max(0, initial=0))[1])
 
 
 def _standardised(a):
-    a = _codes(a)
+    return _unit(_near_one(a), constant(a))
+
+
+def _unit(a, same):
+    """Columns near 1 as mean 0 and variance 1; those that are the same everywhere as 0."""
     centred = a - a.mean(0)
     sd = centred.std(0)
-    varies = sd > 1e-12 * np.abs(a).max(0, initial=0)
-    return np.where(varies, centred / np.where(varies, sd, 1), 0)
+    if (far := ~same & (sd < FAR)).any():  # where the mean's own rounding counts
+        centred = np.where(far, centred - centred.mean(0), centred)
+        sd = np.where(far, centred.std(0), sd)
+    return np.where(same, 0, centred / np.where(same, 1, sd))

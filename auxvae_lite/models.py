@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from . import files, priors
+from . import files, older, priors
 from .arrays import take, take_images
 from .cautions import warn
 from .scalings import LOG_FLOOR, Scaling
@@ -16,6 +16,10 @@ from .scalings import LOG_FLOOR, Scaling
 __all__ = ["LIKELIHOODS", "AuxVAE", "Output", "Posterior"]
 
 LIKELIHOODS = ("gaussian", "bernoulli")
+FIELDS = (  # of a file's header; a checkpoint has "run", too
+    "model", "image_shape", "factors", "latent_dim", "widths", "image_scaling", "factor_scaling", "likelihood",
+    "provenance", "run",
+)  # fmt: skip
 FAR = 10  # scaled units: ten standard deviations, or ten ranges, from the training rows
 
 
@@ -262,12 +266,15 @@ class AuxVAE(nn.Module):
 
         Raises:
             FileNotFoundError, ValueError: for a missing, damaged or foreign file.
+
+        A file of a newer version, or with fields that this one does not know, is read with a warning.
         """
         tensors, header = files.read(path)
         if header.get("model") != cls.__name__:
             raise ValueError(f"{path} holds {header.get('model', 'no model')}, not {cls.__name__}")
+        files.expect(header, FIELDS, path)
         try:
-            return cls._from_contents(tensors, header).eval()
+            return cls._from_contents(tensors, older.complete(header)).eval()
         except (KeyError, TypeError, ValueError, RuntimeError, OverflowError) as error:
             raise ValueError(f"{path} does not fit its own header ({error}); make or copy it again") from error
 

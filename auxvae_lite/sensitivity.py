@@ -401,9 +401,7 @@ def readout(z_train, u_train, z_test, u_test, kind="linear", seed=0):
     readers = {"linear": LinearRegression(), "neighbours": KNeighborsRegressor(NEIGHBOURS)}
     if kind not in readers:
         raise ValueError(f"kind must be one of {', '.join(readers)}; got {kind!r}")
-    parts = [[np.asarray(a, dtype=np.float64) for a in part] for part in ((z_train, u_train), (z_test, u_test))]
-    for z, u in parts:
-        metrics._check_codes(z, u)
+    parts = [metrics._checked(*part) for part in ((z_train, u_train), (z_test, u_test))]
     if kind == "neighbours":
         if len(parts[0][0]) < NEIGHBOURS:
             raise ValueError(f"neighbours need at least {NEIGHBOURS} training rows, got {len(parts[0][0])}")

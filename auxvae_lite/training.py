@@ -459,6 +459,7 @@ def _epoch(config, run, x, u, prior_variance, terms):
     """Train on every row once; the epoch's mean `Terms`, loss and seconds by name."""
     model, (shuffle, noise, coins) = run.model.train(), run.generators.values()
     augment = AUGMENTATIONS[config.augment]
+    half = config.precision == "bfloat16"
     start, sums = time.perf_counter(), torch.zeros(len(Terms._fields) + 1, dtype=torch.float32, device=x.device)
     order = torch.randperm(len(x), generator=shuffle)
     for batch, index in enumerate(order.tensor_split(_batches(len(x), config.batch_size))):
@@ -467,7 +468,7 @@ def _epoch(config, run, x, u, prior_variance, terms):
             images, factors = augment(images, factors, model.factors, coins)
         images = images.contiguous(memory_format=torch.channels_last)
         factors = model.factor_scaling(factors).float().to(x.device)
-        with torch.autocast(x.device.type, torch.bfloat16, enabled=config.precision == "bfloat16"):
+        with torch.autocast(x.device.type, torch.bfloat16, enabled=half, cache_enabled=False):
             output = model(images, noise, factors)
         parts = terms(config, output, images, factors, prior_variance)
         loss = total(config, parts, x[0].numel())

@@ -8,6 +8,7 @@ import functools
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from datetime import date
 from fractions import Fraction
 from pathlib import Path
@@ -441,13 +442,15 @@ def test_bfloat16_is_asked_of_the_device_that_trains(monkeypatch):
     asked = []
     real = torch.autocast
 
-    def watching(device, dtype=None, enabled=True):
+    def watching(device, dtype=None, enabled=True, **options):
         asked.append((device, enabled))
-        return real(device, dtype=dtype, enabled=enabled)
+        return real(device, dtype=dtype, enabled=enabled, **options)
 
     monkeypatch.setattr(torch, "autocast", watching)
-    fit(Config(**TINY | {"precision": "bfloat16", "epochs": 1}), squares(20))
+    config = Config(**TINY | {"epochs": 20})
+    half, full = (fit(replace(config, precision=p), squares(40)).history for p in ("bfloat16", "float32"))
     assert ("cpu", True) in asked
+    assert half[-1]["loss"] == pytest.approx(full[-1]["loss"], rel=0.2) and half[-1]["loss"] < 0.7 * half[0]["loss"]
 
 
 def scaled_terms(weight, *arguments):

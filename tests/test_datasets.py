@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 import torch
 
+from auxvae_lite import files
+from auxvae_lite.cautions import AuxVAEWarning
 from auxvae_lite.datasets import FactorDataset, shear_symmetry
 from auxvae_lite.simulators import galaxies
 
@@ -105,3 +107,13 @@ def test_shear_symmetry_maps_galaxies_to_galaxies():
         torch.testing.assert_close(x, galaxies.render(u, dtype=torch.float64), rtol=0, atol=1e-6 * float(x.max()))
         seen.add(tuple(torch.sign(u[0] * factors[0]).tolist()))
     assert seen == {(1, 1, a, b, 1) for a in (1, -1) for b in (1, -1)}
+
+
+def test_unknown_fields_of_a_data_file_are_told(tmp_path):
+    path = tmp_path / "data.safetensors"
+    data = FactorDataset(np.zeros((3, 1, 16, 16)), [[1.0], [2.0], [3.0]])
+    data.save(path)
+    tensors, header = files.read(path)
+    files.write(path, tensors, header | {"mood": 1})
+    with pytest.warns(AuxVAEWarning, match=r"data\.safetensors has fields that .* does not know and ignores: mood"):
+        assert FactorDataset.load(path).checksum() == data.checksum()

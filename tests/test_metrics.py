@@ -1,5 +1,6 @@
 """Metrics: independent implementations, references, controls, sample size, refusals."""
 
+import functools
 import math
 import time
 
@@ -8,12 +9,14 @@ import pytest
 from skimage.metrics import structural_similarity
 
 from auxvae_lite import metrics
+from auxvae_lite.cautions import AuxVAEWarning
 from auxvae_lite.metrics import (
     correlations,
     dci,
     disentanglement_completeness,
     expected_null,
     lds,
+    lds_ranks,
     mig,
     sap,
     ssim,
@@ -157,13 +160,20 @@ def test_lds_of_a_perfect_code_grows_with_n_and_its_ceiling_follows(n, expected)
     assert np.mean([score.value for score in scores]) == pytest.approx(scores[0].ceiling, abs=4 * spread + 0.01)
 
 
+@functools.cache
+def population(kind):
+    """Normalised LDS of three sets of 300,000 rows."""
+    return [lds(*fixture(kind, 300_000, seed), permutations=20).normalised for seed in range(3)]
+
+
+@pytest.mark.xdist_group("population")
 @pytest.mark.parametrize("n", [2000, 10000])
 def test_the_normalised_value_hardly_depends_on_n(n):
     # Over 10 fixtures; the population is a set of 300,000 rows. A rotated code's noise adds to a larger sum than a
     # perfect code's, so the linear correction is off by up to .02 there: chapter 7 says so.
     for kind, tolerance in (("identity", 0.01), ("rotated", 0.03)):
         scores = [lds(*fixture(kind, n, seed)).normalised for seed in range(10)]
-        references = [lds(*fixture(kind, 300_000, seed), permutations=20).normalised for seed in range(3)]
+        references = population(kind)
         spread = np.std(scores) / math.sqrt(10) + np.std(references) / math.sqrt(3)
         assert abs(np.mean(scores) - np.mean(references)) < tolerance + 2 * spread
 
@@ -323,8 +333,8 @@ def test_importances_and_settings_that_mean_nothing_are_refused():
     z, u = fixture("continuous", 50)
     with pytest.raises(ValueError, match=r"must have shape \(d, K\), at least 2 by 2; got \(3, 1\)"):
         disentanglement_completeness([[1], [1], [0]])
-    for wrong in (-0.5, math.nan):
-        with pytest.raises(ValueError, match="numbers of at least 0, got a minimum of"):
+    for wrong, message in ((-0.5, "numbers of at least 0, got a minimum of"), (math.nan, "row 0, column 1")):
+        with pytest.raises(ValueError, match=message):
             disentanglement_completeness([[1, wrong], [1, 0]])
     with pytest.raises(ValueError, match='must be "bins" or "nearest", got'):
         mig(z, u, estimator="neighbours")
@@ -343,7 +353,7 @@ def test_bad_input_is_named(score):
     z, u = fixture("identity", 50)
     bad = z.copy()
     bad[7, 2] = np.nan
-    with pytest.raises(ValueError, match="codes must be finite; row 7, column 2 is nan"):
+    with pytest.raises(ValueError, match="codes must be finite: 1 values are not, the first in row 7, column 2"):
         score(bad, u)
     with pytest.raises(ValueError, match="factor column 3 is constant"):
         score(z, u * [1, 1, 1, 0, 1])
@@ -353,3 +363,154 @@ def test_bad_input_is_named(score):
         score(z[:2], u[:2])
     with pytest.raises(ValueError, match="at least 2"):
         sap(z[:, :1], u)
+
+
+SCORES = (lds, lds_ranks, sap, mig, lambda z, u: dci(z, u, "lasso"), dci)
+each_score = pytest.mark.parametrize("score", SCORES, ids=["lds", "lds_ranks", "sap", "mig", "lasso", "trees"])
+
+
+@each_score
+@pytest.mark.parametrize("size", [0.0, 7.0, 1e300])
+def test_a_constant_code_however_large_changes_no_score(score, size):
+    z, u = fixture("noisy", 400)
+    more = np.hstack([z[:, :3], np.full((400, 1), size), z[:, 3:]])
+    assert score(more, u) == pytest.approx(score(z, u), abs=1e-12)
+    jittering = np.hstack([z, 1e6 * (1 + 3e-16 * (np.arange(400)[:, None] % 2))])
+    assert score(jittering, u) == pytest.approx(score(z, u), abs=1e-12)
+
+
+@each_score
+def test_codes_and_factors_have_no_unit_and_may_lie_far_from_0(score):
+    z, u = fixture("noisy", 400)
+    for scale in (1e-200, 1e-6, 1e200):
+        assert score(z * scale, u) == pytest.approx(score(z, u), abs=1e-9)
+    assert score(2460310.5 + z, 1e9 + u) == pytest.approx(score(z, u), abs=1e-4)
+
+
+@each_score
+@pytest.mark.parametrize(
+    ("z", "u", "message"),
+    [
+        (np.ones((9, 2)), np.empty((9, 0)), r"no factors to score: give at least one column, got shape \(9, 0\)"),
+        (np.empty((9, 0)), np.eye(9)[:, :2], r"no codes to score: give at least one column, got shape \(9, 0\)"),
+        (np.ones((9, 2)), np.ma.masked_equal(np.eye(9)[:, :2], 1), "factors must be known: row 0, column 0 is masked"),
+        (np.ones((9, 2)) * 1j, np.eye(9)[:, :2], "codes must be real"),
+        (np.ones((9, 2)), np.array([["a", "b"]] * 9), "factors must be numbers: row 0, column 0 is 'a', a word"),
+        (np.ones((9, 2)), np.array([["2024-01-01"] * 2] * 9, "M8[D]"), "column 0 is 2024-01-01, a date"),
+        (np.ones((9, 2)), np.eye(9)[:, :2] * 1.7e308, "whose square no float64 holds"),
+    ],
+)
+def test_what_cannot_be_scored_is_refused_in_words(score, z, u, message):
+    with pytest.raises(ValueError, match=message):
+        score(z, u)
+
+
+def test_a_code_for_unknown_is_warned_of():
+    z, u = fixture("continuous", 2000)
+    u = u.copy()
+    u[1234, 2] = -99
+    with pytest.warns(AuxVAEWarning, match="factors: row 1234, column 2 is -99, over 100 interquartile ranges"):
+        mig(z, u)
+
+
+def test_correlations_refuse_what_is_not_finite_and_unequal_rows():
+    z, u = fixture("noisy", 50)
+    z[7, 2] = np.nan
+    with pytest.raises(ValueError, match="row 7, column 2"):
+        correlations(z, u)
+    with pytest.raises(ValueError, match=r"got \(40, 10\) and \(50, 5\)"):
+        correlations(u[:40].repeat(2, 1), u)
+
+
+def test_a_spread_of_a_millionth_at_a_julian_date_is_scored():
+    t = 2460310.5 + 1e-6 * np.random.default_rng(0).random((2000, 1))
+    exact = (t - t[0]) / 1e-6  # no digit is lost in a difference of neighbours
+    assert correlations(t, t)[0, 0] == pytest.approx(1, abs=1e-12)
+    assert correlations(t, exact)[0, 0] == pytest.approx(1, abs=1e-12)
+    z, u = fixture("continuous", 2000)
+    near = 2460310.5 + 1e-6 * u
+    assert lds(np.hstack([near, z[:, 5:]]), near).value == pytest.approx(lds(z, u).value, abs=1e-3)
+
+
+def test_levels_that_differ_by_rounding_are_one_class():
+    k = np.random.default_rng(0).integers(0, 10, (2000, 2))
+    clean, mixed = k / 10, np.where(np.arange(2000)[:, None] % 2, 0.1 * k, k / 10)
+    assert len(np.unique(mixed)) > len(np.unique(clean)) == 10
+    assert mig(clean, mixed) == mig(clean, clean) == mig(mixed, clean)
+
+
+def test_ranks_are_blind_to_outliers_and_bends():
+    z, u = fixture("continuous", 1000)
+    bent = np.sinh(9 * z)
+    assert tuple(lds_ranks(bent, u)) == tuple(lds_ranks(z, u))
+    by_hand = [np.argsort(np.argsort(a, axis=0), axis=0).astype(float) for a in (z, u)]
+    assert lds_ranks(z, u) == pytest.approx(lds(*by_hand), abs=1e-12)
+    assert lds(bent, u).normalised < 0.9 < 0.95 < lds_ranks(bent, u).normalised
+    ties = np.round(u, 1)
+    assert lds_ranks(ties, ties).normalised > 0.95
+
+
+def test_one_code_among_constants_is_complete_and_none_says_nothing():
+    z, u = fixture("continuous", 400)
+    one = np.hstack([z[:, :1], np.ones((400, 3))])
+    assert dci(one, u).completeness == pytest.approx(1)
+    assert dci(np.ones((400, 4)), u)[:2] == (0, 0)
+    assert sap(one, u) == pytest.approx(np.mean(correlations(z[:, :1], u) ** 2), abs=1e-12)
+
+
+def test_duplicated_codes_share_what_they_say():
+    z, u = fixture("identity", 500)
+    twice = np.hstack([z, z])
+    assert sap(twice, u) == pytest.approx(0, abs=1e-12) and mig(twice, u) == pytest.approx(0, abs=1e-12)
+    assert lds(twice, u).value == pytest.approx(lds(z, u).value / 2)
+
+
+@pytest.fixture(scope="module")
+def stamps():
+    """Sky-subtracted stamps of galaxies, and their noiseless truths."""
+    rng = np.random.default_rng(0)
+    y, x = np.mgrid[-16:17, -16:17]
+    truth = np.exp(-np.hypot(x, y) / rng.uniform(1, 4, (20, 1, 1, 1))) * rng.uniform(5, 50, (20, 1, 1, 1))
+    return truth + rng.normal(0, 3, truth.shape), truth
+
+
+def test_the_negative_of_a_sky_subtracted_stamp_never_beats_its_truth(stamps):
+    noisy, truth = stamps
+    assert (ssim(noisy, -noisy) < ssim(noisy, truth)).all()
+    by_convention = [ssim_scores(noisy, answer, truth) for answer in (-noisy, truth)]
+    assert by_convention[0]["ssim_image"] < by_convention[1]["ssim_image"]
+    np.testing.assert_allclose(ssim(noisy, noisy), 1, atol=1e-12)
+
+
+def test_pixels_below_0_are_shifted_with_both_pictures(stamps):
+    noisy, truth = stamps
+    low = noisy.min((1, 2, 3), keepdims=True)
+    lifted = [
+        structural_similarity(*(a[i, 0] - low[i, 0] for a in (noisy, truth)), data_range=np.ptp(noisy[i]))
+        for i in range(20)
+    ]
+    np.testing.assert_allclose(ssim(noisy, truth), lifted, atol=1e-9)
+    counts = noisy - low  # of at least 0: nothing is shifted
+    np.testing.assert_array_equal(ssim(counts, truth), ssim(counts, truth, "image"))
+    plain = structural_similarity(counts[3, 0], truth[3, 0], data_range=np.ptp(counts[3]))
+    assert ssim(counts, truth)[3] == pytest.approx(plain, abs=1e-9)
+
+
+def test_ranges_and_shapes_that_mean_nothing_are_refused(images):
+    truth, other = images
+    for word in ("global", "images"):
+        with pytest.raises(
+            ValueError, match=f"data_range must be \"image\" or a number, got '{word}'; for the whole set"
+        ):
+            ssim(truth, other, word)
+    with pytest.raises(ValueError, match="data_range must be above 0, got 0"):
+        ssim(truth, other, 0)
+    with pytest.raises(ValueError, match=r"images of shape \(3, 1, 12, 15\) do not fit the truth's \(100, 1, 12, 15\)"):
+        ssim(truth, other[:3])
+    blank = truth.copy()
+    blank[7] = 5
+    for score in (ssim, ssim_scores):
+        with pytest.raises(ValueError, match="image 7 holds one value only.*leave out row 7"):
+            score(blank, other)
+    with pytest.raises(ValueError, match="images must be finite: 1 values are not, the first in row 4"):
+        ssim(truth, np.where(np.arange(truth.size).reshape(truth.shape) == 4 * 180, np.nan, other))

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from auxvae_lite import files
+from auxvae_lite.cautions import AuxVAEWarning
 from auxvae_lite.models import AuxVAE, Posterior
 from auxvae_lite.scalings import Scaling
 
@@ -110,3 +111,16 @@ def test_bad_input_is_named(model):
         model.traverse(np.zeros((1, 33, 33)), "mass", [0.0])
     with pytest.raises(ValueError, match="no latent 4; this model has 0 to 3"):
         model.traverse(np.zeros((1, 33, 33)), 4, [0.0])
+
+
+def test_a_file_that_names_no_likelihood_is_of_a_gaussian_model_and_unknown_fields_are_told(tmp_path):
+    path, model = tmp_path / "model.safetensors", AuxVAE((1, 16, 16), ("a",), latent_dim=2, widths=(4, 4))
+    model.provenance = {"config": {"beta": 4.0}}
+    tensors, header = model.contents()
+    del header["likelihood"]
+    files.write(path, tensors, header)
+    loaded = AuxVAE.load(path)
+    assert loaded.likelihood == "gaussian" and loaded.provenance == {"config": {"beta": 4.0}}
+    files.write(path, tensors, header | {"mood": 1})
+    with pytest.warns(AuxVAEWarning, match=r"model\.safetensors has fields that .* does not know and ignores: mood"):
+        AuxVAE.load(path)

@@ -228,7 +228,7 @@ def test_idle_latents_count_in_completeness():
         separation(matrix, latents=3)
     with pytest.raises(ValueError, match=r"\(d, 5\), got \(4, 4\)"):
         separation(matrix[:, :4])
-    with pytest.raises(ValueError, match="must be numbers"):
+    with pytest.raises(ValueError, match="importances must be finite: 16 values are not"):
         separation(np.full((4, 5), np.nan))
 
 

@@ -15,7 +15,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from scipy.optimize import linear_sum_assignment
-from scipy.stats import rankdata
 
 from .. import metrics, sensitivity, training
 from ..datasets import FactorDataset
@@ -180,12 +179,11 @@ def score(model, train, validation, test, groups=()):
         scores |= {f"{prefix}mse": mse, f"{prefix}product": mse * (1 - every.value), f"{prefix}lds": every.value}
     scores |= metrics.ssim_scores(test.images, x_hat.numpy(), test.clean)
     reference = metrics.ssim_reference(test.images, test.clean)
-    ranks = [np.apply_along_axis(rankdata, 0, a) for a in (z, test.factors)]
     three = [names.index(name) for name in ("flux", "radius", "g1")]
     for name, found in (
         ("lds", every),
         ("lds3", metrics.lds(z, test.factors[:, three])),
-        ("lds_ranks", metrics.lds(*ranks)),
+        ("lds_ranks", metrics.lds_ranks(z, test.factors)),
     ):
         scores |= {name: found.value, f"{name}_normalised": found.normalised}
         reference[name] = {"floor": found.floor, "ceiling": found.ceiling, "live": found.live, "n": found.n}
@@ -268,6 +266,6 @@ def machine():
     processor = platform.processor() or platform.machine()
     info = Path("/proc/cpuinfo")
     if info.is_file():
-        names = [line.split(":")[1].strip() for line in info.read_text().splitlines() if line.startswith("model name")]
+        names = [line.split(":")[1].strip() for line in info.read_text(encoding="utf-8").splitlines() if line.startswith("model name")]
         processor = f"{names[0]}, {len(names)} cores" if names else processor
     return f"{processor}, Python {platform.python_version()}, torch {torch.__version__}"
