@@ -13,7 +13,7 @@ OMP_NUM_THREADS ?= 1
 MKL_NUM_THREADS ?= 1
 export OMP_NUM_THREADS MKL_NUM_THREADS
 
-.PHONY: help reproduce test book linkcheck render teach serve bench evidence evidence-sample explorer readme cdn lock set-repository clean
+.PHONY: help reproduce test test-quick book linkcheck render teach serve bench evidence evidence-sample explorer readme cdn lock set-repository clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' Makefile
@@ -26,21 +26,31 @@ $(READY): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --no-deps --no-build-isolation -e .
 	touch $(READY)
 
-reproduce: $(READY) ## data, training, chapters and book from nothing, into folders that git ignores
-	$(BIN)/python data_scripts/make_galaxies.py --out data/galaxies.safetensors
+reproduce: $(READY) ## one model beside the stored runs, chapter 6, book: six minutes; ALL=1 for all seeds and chapters
 	rm -rf build/reproduce
-	$(BIN)/python data_scripts/make_evidence.py galaxies-headline --out build/reproduce/galaxies-headline.json
-	$(BIN)/python book/tools/render.py --out build/reproduce/notebooks
+	mkdir -p build/reproduce/notebooks
+	$(if $(ALL),$(BIN)/python data_scripts/make_galaxies.py --out data/galaxies.safetensors)
+	$(BIN)/python data_scripts/make_evidence.py galaxies-headline $(if $(ALL),,--seeds 0) --out build/reproduce/galaxies-headline.json
+	$(if $(ALL),,cp book/[0-9]*.ipynb build/reproduce/notebooks)
+	$(BIN)/python book/tools/render.py $(if $(ALL),,--chapter 06_training) --out build/reproduce/notebooks
 	$(BIN)/python book/tools/build_book.py --notebooks build/reproduce/notebooks --out build/reproduce
-	@$(BIN)/python -m auxvae_lite.study.results build/reproduce/galaxies-headline.json
+	@$(BIN)/python -m auxvae_lite.study.results --pool build/reproduce/galaxies-headline.json
 	@echo "open build/reproduce/_build/html/index.html"
 
-# One pytest: tests/conftest.py puts the cheap tests first, and pytest's own closing line is the last one.
+# Two processes share one list of tests; tests/conftest.py puts the cheap ones first and keeps together what has to be.
+# pytest's own closing line is the last one.
+PROCESSES ?= 2
+LINT = $(BIN)/ruff check . && $(BIN)/ruff format --check auxvae_lite data_scripts tests book/tools
+TEST = CI=1 $(BIN)/python -m pytest -n $(PROCESSES) --dist loadscope --no-loadscope-reorder
+
 test: $(READY) ## lint, unit tests, doctests, chapters, book, browser; PYTEST="-k name" chooses
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check auxvae_lite data_scripts tests book/tools
-	CI=1 $(BIN)/python -m pytest --nbval --nbval-current-env --nbval-sanitize-with nbval_sanitize.cfg \
+	$(LINT)
+	$(TEST) --nbval --nbval-current-env --nbval-sanitize-with nbval_sanitize.cfg \
 		auxvae_lite tests book/[0-9]*.ipynb $(PYTEST)
+
+test-quick: $(READY) ## lint, twins in step, unit tests, a minute; leaves out kernels, book, browser, sweeps, what trains or is slow
+	$(LINT)
+	$(TEST) -m "not slow" auxvae_lite tests $(PYTEST)
 
 book: $(READY) ## build the HTML from the committed notebooks
 	$(BIN)/python book/tools/build_book.py
@@ -77,7 +87,7 @@ evidence-sample: $(READY) ## repeat four random runs with their stored seed and 
 explorer: $(READY) ## write the explorer page's decoders, as a script and as ONNX, from the pretrained models
 	$(BIN)/python -m auxvae_lite.pages.explorer book/_static/explorer
 
-readme: $(READY) ## bring README.md's tables and picture, and book/authors.md, up to date
+readme: $(READY) ## write the numbers of README.md and book/numbers.md, the picture, the map, and book/authors.md anew
 	$(BIN)/python book/tools/update_readme.py
 	$(BIN)/python book/tools/make_authors.py
 

@@ -48,6 +48,7 @@ def test_a_copy_is_a_notebook_without_answers(chapter):
     assert not re.search(r"\]\((?!https?://)", links), "a copy may lie alone in a folder"
 
 
+@pytest.mark.usefixtures("copied_kernels")
 @each_chapter
 def test_a_copy_runs_alone_and_stops_at_each_stub_with_its_name(chapter, tmp_path):
     copy = copy_of(chapter)

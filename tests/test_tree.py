@@ -4,6 +4,7 @@ import ast
 import re
 import subprocess
 
+import conftest
 import pytest
 import set_repository
 
@@ -83,3 +84,28 @@ def test_text_is_read_and_written_as_utf_8():
 )
 def test_an_encoding_left_out_is_seen(source, found):
     assert list(without_encoding(source)) == [1] * found
+
+
+def test_what_the_quick_tests_name_is_there():
+    """A renamed test would come back into `make test-quick`, or fall out of it."""
+    tests = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests").glob("test_*.py"))
+    named = set(re.findall(r"^def (test_\w+)", tests, re.MULTILINE))
+    assert named >= conftest.QUICK | conftest.SLOW
+    files = {path.stem for folder in ("tests", "book") for path in (ROOT / folder).glob("*.py")}
+    assert {*conftest.CHEAP, *conftest.DEAR} - files == {"units and doctests", "nbval"}
+
+
+def test_tests_stay_together_where_they_share_something():
+    same = [
+        ["book/06_training.ipynb::Cell 1", "book/06_training.ipynb::Cell 2"],
+        ["tests/test_book.py::test_every_page_is_built", "tests/test_book.py::test_images_are_there[book/01_data]"],
+        ["tests/test_pretrained.py::test_again[cars-auxvae]", "tests/test_pretrained.py::test_again[cars-betavae]"],
+        ["tests/test_pretrained.py::test_again[dsprites-auxvae]"],
+        ["tests/test_browser.py::test_page[phone-book/intro]", "tests/test_browser.py::test_page[phone-book/api]"],
+        ["tests/test_browser.py::test_page[desktop-book/intro]", "tests/test_browser.py::test_slides[01_data]"],
+        ["tests/test_papermill.py::test_chapter_runs_alone[01_data]"],
+        ["tests/test_papermill.py::test_chapter_runs_alone[02_prior]"],
+    ]
+    names = [set(map(conftest.together, tests)) for tests in same]
+    assert {len(found) for found in names} == {1}
+    assert len(set.union(*names)) == len(same)
