@@ -1,5 +1,6 @@
 """The book builds without a warning, and its pages hold together."""
 
+import functools
 from urllib.parse import unquote, urlsplit
 
 import build_book
@@ -21,8 +22,13 @@ def pages():
     return [toc["root"], *(page["file"] for part in toc["parts"] for page in part["chapters"])]
 
 
+@functools.cache
+def parsed(path):
+    return BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
+
+
 def soup(html, page):
-    return BeautifulSoup((html / f"{page}.html").read_text(encoding="utf-8"), "html.parser")
+    return parsed(html / f"{page}.html")
 
 
 def test_every_page_is_built(html):
@@ -63,10 +69,10 @@ def test_buttons_open_the_notebook_itself(html, chapter):
 
 def test_links_inside_the_book_resolve(html):
     every = [path for path in html.rglob("*.html") if "_static" not in path.parts]  # the theme's templates
-    parsed = {path.resolve(): BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser") for path in every}
-    anchors = {path: {tag["id"] for tag in page.find_all(id=True)} for path, page in parsed.items()}
+    shown = {path.resolve(): parsed(path) for path in every}
+    anchors = {path: {tag["id"] for tag in page.find_all(id=True)} for path, page in shown.items()}
     dead = []
-    for path, page in parsed.items():
+    for path, page in shown.items():
         for name in ("href", "src"):
             for tag in page.find_all(attrs={name: True}):
                 link = urlsplit(tag[name])

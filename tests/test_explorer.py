@@ -2,6 +2,7 @@
 
 import copy
 import json
+import os
 import re
 from pathlib import Path
 
@@ -58,10 +59,24 @@ def untrained(**options):
     return model
 
 
+# Counts what the page has put off: it draws and tells what it shows a little after each change.
+PUT_OFF = """
+    const waiting = new Set(), [set, clear] = [window.setTimeout, window.clearTimeout];
+    window.setTimeout = (f, ms, ...rest) => {
+        const id = set((...given) => { waiting.delete(id); f(...given); }, ms, ...rest);
+        waiting.add(id);
+        return id;
+    };
+    window.clearTimeout = (id) => { waiting.delete(id); clear(id); };
+    window.putOff = () => waiting.size;
+"""
+
+
 @pytest.fixture(scope="module")
 def page(browser, html):
     """The page from the disk, without a network. It logs no error of ours, and asks for no file but the book's."""
     context = browser.new_context(viewport=test_browser.SIZES["desktop"], offline=True)
+    context.add_init_script(PUT_OFF)
     page, errors, asked = context.new_page(), [], []
     page.route(re.compile("^https?:"), lambda route: route.abort())
     page.on("pageerror", lambda error: test_browser.KNOWN not in str(error) and errors.append(str(error)))
@@ -88,7 +103,13 @@ def fresh(page):
 
 def settle(page):
     """Wait until the words and the table are up to date: they follow a little later than the pictures."""
-    page.wait_for_timeout(400)
+    page.evaluate("new Promise(requestAnimationFrame)")
+    page.wait_for_function("() => !putOff()")
+
+
+def several(page, function, argument):
+    """What a function of the page returns for many rows, as one text: value by value takes seconds."""
+    return json.loads(page.evaluate(f"argument => JSON.stringify(({function})(argument))", argument))
 
 
 def pixels(page, canvas):
@@ -144,6 +165,19 @@ def test_onnx_of_another_model(tmp_path, capfd):
     assert worst(images, model.decode(latents)) <= 1e-4
 
 
+def test_a_full_disk_leaves_the_old_onnx_file(tmp_path, monkeypatch):
+    path, model = tmp_path / "decoder.onnx", untrained()
+    path.write_bytes(b"the old one")
+
+    def full(descriptor):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match=r"No space left on device, so it was left as it was: '.*/decoder\.onnx'"):
+        explorer.to_onnx(model, path)
+    assert path.read_bytes() == b"the old one" and os.listdir(tmp_path) == ["decoder.onnx"]
+
+
 def test_folding_changes_no_picture():
     model = untrained().double()
     z = torch.randn(5, 6, 1, 1, dtype=torch.float64)
@@ -176,7 +210,7 @@ def test_what_the_script_cannot_draw_is_refused(tmp_path):
 @pytest.mark.parametrize("name", GALAXIES)
 def test_the_pages_pictures_are_torchs(page, name):
     latents = reachable(name)
-    images = page.evaluate("([name, rows]) => rows.map(z => [...AuxVAE.decode(name, z)])", [name, latents.tolist()])
+    images = several(page, "([name, rows]) => rows.map(z => [...AuxVAE.decode(name, z)])", [name, latents.tolist()])
     error = worst(images, pretrained.load(name).decode(latents))
     print(f"{name}: {error:.1e} of each picture's range")
     assert error <= 1e-3
@@ -186,7 +220,7 @@ def test_so_are_another_models(page, tmp_path):
     model = untrained(factors=("radius", "g1"))
     page.add_script_tag(path=explorer.export(model, tmp_path, "galaxies-other"))
     latents = np.random.default_rng(0).normal(size=(20, 6))
-    images = page.evaluate("rows => rows.map(z => [...AuxVAE.decode('galaxies-other', z)])", latents.tolist())
+    images = several(page, "rows => rows.map(z => [...AuxVAE.decode('galaxies-other', z)])", latents.tolist())
     assert worst(images, model.decode(latents)) <= 1e-4
 
 
@@ -194,7 +228,7 @@ def test_the_pages_simulator_is_the_packages(page):
     factors = np.concatenate(
         [galaxies.sample(200, seed=3), [[2000, 0.05, 0.6, -0.6, 0.15], [1e5, 1.15, -0.6, 0.6, 0.45]]]
     )
-    images = page.evaluate("rows => rows.map(u => [...AuxVAE.render(u)])", factors.tolist())
+    images = several(page, "rows => rows.map(u => [...AuxVAE.render(u)])", factors.tolist())
     truth = galaxies.render(factors)
     error = np.abs(np.array(images).reshape(truth.shape) - truth.numpy()).max((1, 2, 3)) / truth.numpy().max((1, 2, 3))
     print(f"simulator: {error.max():.1e} of the peak")
@@ -384,6 +418,7 @@ def test_without_a_script_the_page_says_so(browser, html):
 def shapes(request, browser, html):
     """A page of the other two sets, from the disk and without a network, and its kind. It logs no error of ours."""
     context = browser.new_context(viewport=test_browser.SIZES["desktop"], offline=True)
+    context.add_init_script(PUT_OFF)
     page, errors = context.new_page(), []
     page.route(re.compile("^https?:"), lambda route: route.abort())
     page.on("pageerror", lambda error: test_browser.KNOWN not in str(error) and errors.append(str(error)))
@@ -412,7 +447,7 @@ def test_pictures_of_sprites_and_cars_are_torchs(shapes, method):
     page, kind = shapes
     name = f"{kind}-{method}"
     latents = reachable(name, 50)
-    images = page.evaluate("([name, rows]) => rows.map(z => [...AuxVAE.decode(name, z)])", [name, latents.tolist()])
+    images = several(page, "([name, rows]) => rows.map(z => [...AuxVAE.decode(name, z)])", [name, latents.tolist()])
     truth = pretrained.load(name).decode(latents)
     images = np.array(images).reshape(50, 64, 64, -1).transpose(0, 3, 1, 2)
     assert np.abs(images - truth.numpy()).max() <= 1e-3 * float(truth.max())
@@ -421,7 +456,7 @@ def test_pictures_of_sprites_and_cars_are_torchs(shapes, method):
 def test_the_pages_sprites_are_the_packages(shapes):
     page, kind = shapes
     factors = dsprites.simulate(200, seed=8).factors
-    images = page.evaluate("rows => rows.map(u => [...AuxVAE.sprite(u)])", factors.tolist())
+    images = several(page, "rows => rows.map(u => [...AuxVAE.sprite(u)])", factors.tolist())
     assert np.array_equal(np.reshape(images, (200, 1, 64, 64)), dsprites.render(factors))
 
 

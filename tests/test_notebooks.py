@@ -22,8 +22,8 @@ HEADER = """# ---
 
 @pytest.fixture
 def book(tmp_path):
-    """A copy of the book's pages to tamper with."""
-    for pattern in ("*.py", "*.ipynb", "*.md", "teach/*.md", "params/*.yaml"):
+    """A copy of one chapter, of the other pages and of the parameters, to tamper with."""
+    for pattern in (f"{CHAPTER}.*", "*.md", "teach/*.md", "params/*.yaml"):
         for path in render.BOOK.glob(pattern):
             target = tmp_path / path.relative_to(render.BOOK)
             target.parent.mkdir(exist_ok=True)
