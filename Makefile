@@ -26,7 +26,7 @@ $(READY): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --no-deps --no-build-isolation -e .
 	touch $(READY)
 
-reproduce: $(READY) ## one model beside the stored runs, chapter 6, book: six minutes; ALL=1 for all seeds and chapters
+reproduce: $(READY) ## one model beside the stored runs, chapter 6, book: three minutes; ALL=1 for all seeds and chapters
 	rm -rf build/reproduce
 	mkdir -p build/reproduce/notebooks
 	$(if $(ALL),$(BIN)/python data_scripts/make_galaxies.py --out data/galaxies.safetensors)

@@ -1,6 +1,7 @@
 """The README says what is so: its numbers, its picture, its five lines, its map, its address."""
 
 import re
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -97,6 +98,20 @@ def test_the_readme_is_short_and_its_map_has_every_module():
 def test_the_address_is_the_one_that_set_repository_changes():
     assert "\ngit clone https://github.com/{}/{}\n".format(*set_repository.current()) in README
     assert f"\ncd {set_repository.current()[1]}\n" in README
+
+
+@pytest.mark.parametrize(
+    ("every", "wanted", "unwanted"),
+    [("", ["--seeds 0", "--chapter 06_training", "cp book/"], ["make_galaxies"]),
+     ("ALL=1", ["make_galaxies"], ["--seeds", "--chapter", "cp book/"])],
+)  # fmt: skip
+def test_reproduce_makes_one_model_or_with_all_every_seed_and_chapter(every, wanted, unwanted):
+    command = ["make", "-n", "reproduce", *every.split()]
+    told = subprocess.run(command, cwd=update_readme.ROOT, capture_output=True, text=True, check=True).stdout
+    for name in [*wanted, "make_evidence.py galaxies-headline", "render.py", "build_book.py", "study.results --pool"]:
+        assert name in told
+    assert not [name for name in unwanted if name in told]
+    assert "\nmake reproduce " in README and "`make reproduce ALL=1`" in README
 
 
 def test_links_lead_to_files():
