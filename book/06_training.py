@@ -352,7 +352,8 @@ recipe = Config(**recipe | {"seed": seed, "factors": data.names})
 if config == recipe and size == headline["config"]["size"]:
     for names in results.HEADLINE:
         found = results.spread(pool, *names)
-        check(names[0], scores[names[0]], round(found.mean, 4), tol=max(round(5 * found.sd, 4), 0.001))
+        tol = max(round(5 * found.sd, 4), 0.001)
+        check(names[0], scores[names[0]], round(found.mean, 4), tol)
 else:
     print("not the headline's parameters: nothing to compare with")
 
@@ -364,7 +365,8 @@ else:
 # on two threads, which add the same numbers in another order.
 
 # %%
-shown = [("ssim_image",), ("lds_normalised",), ("corr_psf", "best_psf"), ("corr_aux_recon",)]
+psf = "corr_psf", "best_psf"  # stored under one of two names
+shown = [("ssim_image",), ("lds_normalised",), psf, ("corr_aux_recon",)]
 print(f"{'':<16}" + "".join(f"{names[0]:>17}" for names in shown) + "  runs")
 undone = results.by_variant(results.load("galaxies-recipe"))
 for variant, runs in {"recipe": pool, **undone}.items():
@@ -375,7 +377,7 @@ for variant, runs in {"recipe": pool, **undone}.items():
 # %%
 threads = results.load("galaxies-threads")
 for name in "lds_normalised", "corr_psf":
-    change = results.values(threads, "2 threads", name) - results.values(headline, "auxvae", name)
+    change = results.differences(threads, "2 threads", "auxvae", name, other=headline)
     print(f"{name}, changed by rounding alone, seed by seed:", change.round(3))
 found = results.spread(pool, "lds_normalised")
 check("normalised LDS, mean of the pool", found.mean, 0.965, tol=1e-3)
