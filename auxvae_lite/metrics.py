@@ -309,8 +309,9 @@ def mig(z, u, bins=20, levels=10, estimator="bins"):
     Arguments:
         z: Codes, shape (n, d), d at least 2.
         u: Factors, shape (n, K). A factor with at most 64 values, five rows or more to each, is discrete: its values
-            are the classes, those that differ by rounding being one. With a class to every value of a continuous
-            factor, every code would know every class, and MIG would be 0.000 for a perfect code.
+            are the classes, those that differ by rounding being one (round a column that has more). With a class to
+            every value of a continuous factor, every code would know every class, and MIG would be 0.000 for a perfect
+            code.
         bins: Equal-width bins of a code; a code with no more values than that keeps them.
         levels: Equal-width classes of a continuous factor: 10 rather than 20 since unrelated columns seem to share
             (bins - 1)(levels - 1) / 2n nats, which a perfect code loses.
@@ -353,10 +354,9 @@ def mig(z, u, bins=20, levels=10, estimator="bins"):
 def _classes(column, bins, keep):
     """Whole numbers from 0: one for each value, to rounding, if there are at most `keep`; else equal-width bins."""
     values, index = np.unique(column, return_inverse=True)
-    step = ROUNDING * np.finfo(np.float64).eps * np.abs(values).max()
-    number = np.cumsum(np.diff(values, prepend=values[0]) > step)  # 0.1 * 3 and 0.3 are one value
-    if number[-1] < keep:
-        return number[index]
+    if len(values) <= keep:
+        step = ROUNDING * np.finfo(np.float64).eps * np.abs(values).max()
+        return np.cumsum(np.diff(values, prepend=values[0]) > step)[index]  # 0.1 * 3 and 0.3 are one value
     column, (low, high) = np.ldexp(column, -1), np.ldexp(values[[0, -1]], -1)  # halves, whose spread cannot overflow
     return np.minimum(bins * ((column - low) / (high - low)), bins - 1).astype(int)
 
