@@ -266,6 +266,7 @@ def machine():
     processor = platform.processor() or platform.machine()
     info = Path("/proc/cpuinfo")
     if info.is_file():
-        names = [line.split(":")[1].strip() for line in info.read_text(encoding="utf-8").splitlines() if line.startswith("model name")]
+        lines = info.read_text(encoding="utf-8").splitlines()
+        names = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
         processor = f"{names[0]}, {len(names)} cores" if names else processor
     return f"{processor}, Python {platform.python_version()}, torch {torch.__version__}"
