@@ -30,6 +30,7 @@ __all__ = [
     "datasets",
     "divergences",
     "files",
+    "information",
     "metrics",
     "models",
     "older",

@@ -57,6 +57,8 @@ BOOSTING = "test_metrics.py::test_dci_by_boosting_is_disentanglement_libs"
 CONTROLS = "test_metrics.py::test_dci_controls"
 HELD_OUT = "test_metrics.py::test_informativeness_is_held_out_r2"
 FLOOR = "test_metrics.py::test_noise_scores_the_floor"
+PROGRAMS = "test_information.py::test_both_equal_their_authors_programs"
+PRUNED = "test_information.py::test_codes_that_hardly_move_are_pruned_with_a_warning_if_they_know"
 HASHED = "test_sweep.py::test_a_key_is_the_hash_of_the_canonical_json"
 DAMAGED = "test_sweep.py::test_a_damaged_file_is_never_believed"
 FOREIGN = "test_sweep.py::test_another_tasks_file_is_refused_and_kept"
@@ -255,6 +257,44 @@ TABLE = {  # module: the test of most of its mutations; then formula, old, new, 
         ("disentanglement_completeness", "p = rows[sums > 0] / sums", "p = rows[sums > 0] * sums", IMPORTANCES),
         ("disentanglement_completeness", "1 - entropy, weights", "1 + entropy, weights", IMPORTANCES),
         ("disentanglement_completeness", "weights=sums[sums > 0]", "weights=sums[sums > 0] ** 0", IMPORTANCES),
+    ],
+    "information.py": [
+        "test_information.py",
+        ("infomec", "NEIGHBOURS = 10", "NEIGHBOURS = 3", PROGRAMS),
+        ("infomec", "STEPS = 100", "STEPS = 2", PROGRAMS),
+        ("infomec", "KNOWS = 0.3", "KNOWS = 0.0", PRUNED),
+        ("infomec", "prune=0.05", "prune=0.01", PRUNED),
+        (
+            "infomec",
+            "reach > prune",
+            "reach >= prune",
+            "test_information.py::test_a_code_that_reaches_the_share_is_left_out",
+        ),
+        ("infomec", "min(CLASSES, len(u) // 5)", "min(CLASSES, len(u) // 1000)", PROGRAMS),
+        ("infomec", "_concentration(told[active]), float", "_concentration(told[active].T), float", PROGRAMS),
+        ("infomec", "table / np.where(entropies > 0, entropies, 1), 0)", "table, 0)", PROGRAMS),
+        ("infomec", "rows.max(1) / np.where", "rows.min(1) / np.where", PROGRAMS),
+        ("infomec", "(part.mean() - 1 / width) / (1", "(part.mean() + 1 / width) / (1", PROGRAMS),
+        ("infomec", "/ (1 - 1 / width)))", "/ (1 + 1 / width)))", PROGRAMS),
+        (
+            "infomec",
+            "1 - np.mean((y - z @",
+            "1 - np.mean((y + z @",
+            "test_information.py::test_explicitness_of_a_continuous_factor_is_r2",
+        ),
+        (
+            "infomec",
+            "> step) > most",
+            "> step) > most + 10",
+            "test_information.py::test_a_factor_is_continuous_above_64_values",
+        ),
+        ("infomec", "C=np.inf", "C=0.01", PROGRAMS),
+        ("infomec", "predict_proba(z)) / _entropy(classes)", "predict_proba(z))", PROGRAMS),
+        ("minimality_sufficiency", "bins=15", "bins=14", PROGRAMS),
+        ("minimality_sufficiency", "_shares(table.T, codes)", "_shares(table.T, codes) ** 2", PROGRAMS),
+        ("minimality_sufficiency", "best.max(0).mean()", "best.max(1).mean()", PROGRAMS),
+        ("minimality_sufficiency", "best.max(0).mean()", "best.mean(0).mean()", PROGRAMS),
+        ("minimality_sufficiency", "z[:, ~constant(z)], u)", "z[:, constant(z)], u)"),
     ],
     "sensitivity.py": [
         "test_sensitivity.py",

@@ -17,6 +17,7 @@ FORMULAS = [
     "divergences",
     "regularizers",
     "metrics",
+    "information",
     "sensitivity",
     "simulators.official",
     "study.sets",
