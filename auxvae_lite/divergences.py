@@ -96,9 +96,10 @@ def aggregate_kl(mu, logvar, prior_mean, prior_std, samples=1, generator=None):
     References:
         Eq. 5 of arXiv 2507.00298, which the paper calls intractable; chapter 3.
     """
-    prior_std = torch.as_tensor(prior_std, dtype=mu.dtype, device=mu.device)
+    like = {"dtype": mu.dtype, "device": mu.device}
+    prior_std = torch.as_tensor(prior_std, **like)
     _check_shapes(mu, logvar, prior_std)
-    prior_mean = torch.as_tensor(prior_mean, dtype=mu.dtype, device=mu.device).expand_as(mu)
+    prior_mean = torch.as_tensor(prior_mean, **like).expand_as(mu)
     prior = prior_mean, prior_std.log().expand_as(mu)
     ratios = []
     for _ in range(samples):
