@@ -86,8 +86,8 @@ def findings():
     points = (
         "**Each factor gets a latent of its own.** The correlation of a latent with its factor is at least "
         f"{math.floor(1e4 * lowest) / 1e4:.4f} in every run for flux, radius and both components of shear. For the "
-        f"width of the blur (`psf`) it is {give(psf, 3)}. Photon noise limits it there: we estimate {limit} for the "
-        "best possible guess.",
+        f"width of the blur (`psf`) it is {give(psf, 3)}. Photon noise allows about {limit} at best, by our estimate; "
+        "the recipe stays below that.",
         "**The paper's two scores mean little without a reference.** LDS is its score of disentanglement, 1 at best. "
         f"We find {give(lds, 3)}, the paper up to 0.94; a perfect code is expected to score {ceiling:.3f}. When ranks "
         f"replace values, so that outliers count less, ours is {give(ranks, 2)}. SSIM is its score of images, 1 at "
