@@ -6,6 +6,7 @@ its floor, its expected ceiling, the number of rows and of live latents (chapter
 
 import itertools
 import math
+from numbers import Real
 from typing import NamedTuple
 
 import numpy as np
@@ -39,20 +40,19 @@ def ssim(truth, images, data_range="image"):
         Array of shape (n,), the mean over windows and channels; 1 only for equal images.
 
     Raises:
-        ValueError: if shapes do not fit, a side is below 7 pixels, a pixel is not finite, `data_range` is another word
-            or not above 0, or an image holds one value only and so has no range of its own.
+        ValueError: if there is no image, shapes do not fit, a side is below 7 pixels, a pixel is not finite,
+            `data_range` is anything else, or an image holds one value only and so has no range of its own.
 
     References:
         Wang et al. 2004; chapter 7.
     """
     truth, images = _images(truth, images)
-    if isinstance(data_range, str) and data_range != "image":
+    own = isinstance(data_range, str) and data_range == "image"
+    if not own and not (isinstance(data_range, Real) and 0 < data_range < math.inf):
         raise ValueError(
-            f'data_range must be "image" or a number, got {data_range!r}; for the whole set, its max - min'
+            f'data_range must be "image" or a number above 0, got {data_range!r}; for the whole set, its max - min'
         )
-    ranges = _own_ranges(truth) if isinstance(data_range, str) else np.full(len(truth), float(data_range))
-    if not (ranges > 0).all():
-        raise ValueError(f"data_range must be above 0, got {data_range}")
+    ranges = _own_ranges(truth) if own else np.full(len(truth), float(data_range))
     return np.concatenate([_in_place(truth, part, *_moments(truth, images, part), ranges[part])
                            for part in _parts(len(truth))])  # fmt: skip
 
@@ -60,7 +60,7 @@ def ssim(truth, images, data_range="image"):
 def _images(truth, images):
     """Both as finite numbers, of their own precision if that is a float's."""
     truth, images = (take(a, what, _precision(a)) for what, a in (("truth", truth), ("images", images)))
-    if truth.ndim != 4 or min(truth.shape[2:]) < WINDOW:
+    if truth.ndim != 4 or min(truth.shape[2:]) < WINDOW or 0 in truth.shape:
         raise ValueError(f"images must have shape (n, C, H, W), at least {WINDOW} pixels a side; got {truth.shape}")
     if any(side not in (1, whole) for side, whole in zip(images.shape[::-1], truth.shape[::-1], strict=False)):
         raise ValueError(f"images of shape {images.shape} do not fit the truth's {truth.shape}")
@@ -150,7 +150,7 @@ def ssim_reference(noisy, clean=None):
         Dictionary by convention, each with `black` (all zeros), `mean` (the set's mean image), and, if `clean` is
         given, `truth` (the noiseless images).
     """
-    noisy = take(noisy, "images", _precision(noisy))
+    noisy, _ = _images(noisy, noisy)
     answers = {"black": np.zeros((1, *noisy.shape[1:])), "mean": noisy.mean(0, keepdims=True)}
     if clean is not None:
         answers["truth"] = clean
@@ -169,12 +169,10 @@ def correlations(z, u):
         Shape (d, K), in [-1, 1]; 0 for a column that is constant to rounding (`arrays.constant`).
 
     Raises:
-        ValueError: for unequal rows, or what is not finite, naming row and column.
+        ValueError: for fewer than 2 rows, unequal rows, no factors or codes, or what is not finite, naming row and
+            column.
     """
-    z, u = (take(a, what) for what, a in (("codes", z), ("factors", u)))
-    if z.ndim != 2 or u.ndim != 2 or len(z) != len(u):
-        raise ValueError(f"codes and factors must be (n, d) and (n, K), a row per image; got {z.shape} and {u.shape}")
-    return _rho(z, u)
+    return _rho(*_taken(z, u, 2))
 
 
 def _rho(z, u):
@@ -219,7 +217,8 @@ def lds(z, u, permutations=5, seed=0):
         n.
 
     Raises:
-        ValueError: for fewer than 3 rows, unequal rows, no factors or codes, a constant factor, or what is not finite.
+        ValueError: for fewer than 3 rows, unequal rows, no factors or codes, a constant factor, what is not finite, or
+            no permutation.
 
     Example:
         >>> rng = np.random.default_rng(0)
@@ -232,6 +231,8 @@ def lds(z, u, permutations=5, seed=0):
         arXiv 2507.00298 and the authors' script; chapter 7.
     """
     z, u = _checked(z, u)
+    if permutations < 1:
+        raise ValueError(f"the floor averages shuffles: permutations must be at least 1, got {permutations}")
     rng = np.random.default_rng(seed)
     same, near, factors = constant(z), _near_one(z), _standardised(u)
     value, *shuffled = (
@@ -356,7 +357,10 @@ def _classes(column, bins, keep):
     values, index = np.unique(column, return_inverse=True)
     if len(values) <= keep:
         step = ROUNDING * np.finfo(np.float64).eps * np.abs(values).max()
-        return np.cumsum(np.diff(values, prepend=values[0]) > step)[index]  # 0.1 * 3 and 0.3 are one value
+        number = np.cumsum(np.diff(values, prepend=values[0]) > step)  # 0.1 * 3 and 0.3 are one value
+        first = values[np.searchsorted(number, number)]  # of each value's class
+        if (values - first <= step).all():  # a chain of roundings is a scale, not a value
+            return number[index]
     column, (low, high) = np.ldexp(column, -1), np.ldexp(values[[0, -1]], -1)  # halves, whose spread cannot overflow
     return np.minimum(bins * ((column - low) / (high - low)), bins - 1).astype(int)
 
@@ -377,7 +381,8 @@ def _nearest(z, factors):
     z, varies = _standardised(z), ~constant(z)
     if varies.any():  # scikit-learn adds a little noise to break ties, from which a constant code seems to learn
         for k, factor in enumerate(factors):
-            information[varies, k] = mutual_info_classif(z[:, varies], factor, random_state=0)
+            if np.bincount(factor).max() > 1:  # a class of one row has no neighbours
+                information[varies, k] = mutual_info_classif(z[:, varies], factor, random_state=0)
     return information
 
 
@@ -445,8 +450,9 @@ def _importance(z, u, train, held_out, model, seed=0):
         if model == "boosting":
             from sklearn.ensemble import GradientBoostingClassifier
 
-            if (values := len(np.unique(y))) > CLASSES:
-                raise ValueError(f'"boosting" classifies: factor column {k} has {values} values; take "trees"')
+            y = _classes(y, len(y), CLASSES)
+            if y.max() >= CLASSES:
+                raise ValueError(f'"boosting" classifies: factor column {k} has over {CLASSES} values; take "trees"')
             fitted = GradientBoostingClassifier(random_state=seed).fit(z[train], y[train])
             scores.append(np.mean(fitted.predict(z[held_out]) == y[held_out]))
         else:
@@ -510,14 +516,22 @@ def _focus(rows):
     return float(np.average(1 - entropy, weights=sums[sums > 0]))
 
 
-def _checked(z, u):
-    """Codes (n, d) and factors (n, K) as float64, finite, none of the factors constant."""
+def _taken(z, u, least):
+    """Codes (n, d) and factors (n, K) as float64, finite, at least one column of each."""
     z, u = (take(a, what) for what, a in (("codes", z), ("factors", u)))
-    if z.ndim != 2 or u.ndim != 2 or len(z) != len(u) or len(z) < 3:
-        raise ValueError(f"codes and factors must be (n, d) and (n, K), n at least 3; got {z.shape} and {u.shape}")
+    if z.ndim != 2 or u.ndim != 2 or len(z) != len(u) or len(z) < least:
+        raise ValueError(
+            f"codes and factors must be (n, d) and (n, K), n at least {least}; got {z.shape} and {u.shape}"
+        )
     for what, array in (("codes", z), ("factors", u)):
         if not array.shape[1]:
             raise ValueError(f"there are no {what} to score: give at least one column, got shape {array.shape}")
+    return z, u
+
+
+def _checked(z, u):
+    """As `_taken`, 3 rows or more, none of the factors constant."""
+    z, u = _taken(z, u, 3)
     same = np.flatnonzero(constant(u))
     if len(same):
         raise ValueError(f"factor column {same[0]} is constant: no code can predict it, leave it out")

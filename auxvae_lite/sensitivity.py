@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from . import metrics
+from .arrays import constant, take
 
 __all__ = ["MOMENTS", "Separation", "Traversal", "drops", "moments", "perturb", "readout", "separation",
            "simulator_traversal", "traversal"]  # fmt: skip
@@ -46,7 +47,7 @@ def moments(images, pixel=0.2, iterations=100, tolerance=1e-6):
         M shrinks to a line or a point, or the steps do not converge.
 
     Raises:
-        ValueError: for another shape.
+        ValueError: for another shape, or pixels that are masked or not finite, naming the row.
 
     Example:
         >>> y, x = np.mgrid[-16:17, -16:17]
@@ -56,7 +57,7 @@ def moments(images, pixel=0.2, iterations=100, tolerance=1e-6):
     References:
         Bernstein & Jarvis 2002; Hirata & Seljak 2003; GalSim's `hsm.FindAdaptiveMom`; chapter 8.
     """
-    images = np.asarray(images)
+    images = take(images, "images", metrics._precision(images))
     if images.ndim == 4 and images.shape[1] == 1:
         images = images[:, 0]
     if images.ndim != 3 or min(images.shape[1:]) < 3:
@@ -238,7 +239,7 @@ def separation(matrix, latents=None):
     References:
         `metrics.disentanglement_completeness`; chapters 7 and 8.
     """
-    matrix = np.asarray(matrix, dtype=np.float64)
+    matrix = take(matrix, "matrix")
     if matrix.ndim != 2 or matrix.shape[1] != len(MOMENTS):
         raise ValueError(f"matrix must have shape (d, {len(MOMENTS)}), got {matrix.shape}: give traversal(...).matrix")
     idle = 0 if latents is None else latents - len(matrix)
@@ -408,6 +409,7 @@ def readout(z_train, u_train, z_test, u_test, kind="linear", seed=0):
         rng = np.random.default_rng(seed)
         orders = [rng.permutation(len(z))[:MOST_ROWS] for z, _ in parts]
         parts = [[a[order] for a in part] for part, order in zip(parts, orders, strict=True)]
-    train, (z, u) = parts
+    dead = constant(parts[0][0])  # however large, they tell nothing
+    train, (z, u) = ((np.where(dead, 0, z), u) for z, u in parts)
     reader = make_pipeline(StandardScaler(), readers[kind]).fit(*train)
     return r2_score(u, reader.predict(z), multioutput="raw_values")

@@ -2,6 +2,7 @@
 
 import functools
 import math
+import re
 import time
 
 import numpy as np
@@ -256,7 +257,7 @@ def test_dci_by_boosting_is_disentanglement_libs(kind):
 def test_boosting_of_random_rows_scores_the_same():
     z, u = fixture("rotated")
     assert dci(z[:1500], u[:1500] // 5, "boosting") == pytest.approx(REFERENCE["rotated"]["dci"], abs=0.06)
-    with pytest.raises(ValueError, match='"boosting" classifies: factor column 0 has 100 values; take "trees"'):
+    with pytest.raises(ValueError, match='"boosting" classifies: factor column 0 has over 64 values; take "trees"'):
         dci(z[:100], z[:100, :5], "boosting")
 
 
@@ -420,6 +421,16 @@ def test_correlations_refuse_what_is_not_finite_and_unequal_rows():
         correlations(z, u)
     with pytest.raises(ValueError, match=r"got \(40, 10\) and \(50, 5\)"):
         correlations(u[:40].repeat(2, 1), u)
+    with pytest.raises(ValueError, match="n at least 2"):
+        correlations(u[:1], u[:1])
+    for what, pair in (("factors", (u, u[:, :0])), ("codes", (u[:, :0], u))):
+        with pytest.raises(ValueError, match=f"there are no {what} to score"):
+            correlations(*pair)
+
+
+def test_a_floor_needs_a_shuffle():
+    with pytest.raises(ValueError, match="permutations must be at least 1, got 0"):
+        lds(*fixture("noisy", 50), permutations=0)
 
 
 def test_a_spread_of_a_millionth_at_a_julian_date_is_scored():
@@ -437,6 +448,21 @@ def test_levels_that_differ_by_rounding_are_one_class():
     clean, mixed = k / 10, np.where(np.arange(2000)[:, None] % 2, 0.1 * k, k / 10)
     assert len(np.unique(mixed)) > len(np.unique(clean)) == 10
     assert mig(clean, mixed) == mig(clean, clean) == mig(mixed, clean)
+    assert dci(clean[:200], mixed[:200], "boosting") == dci(clean[:200], clean[:200], "boosting")
+
+
+def test_a_scale_as_fine_as_rounding_is_no_single_class():
+    t = np.random.default_rng(0).random((2000, 2))
+    near = 2460310.5 + 1e-6 * t  # some two thousand steps of rounding
+    assert mig(near, near) == pytest.approx(mig(t, t), abs=0.01)
+    three = 2460310.5 + 15 * 2.0**-31 * (np.arange(600) % 3)[:, None]  # each step is below the threshold, two are not
+    assert mig(np.hstack([three, three[::-1] * 0]), three) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("n", [3, 10])
+def test_classes_of_one_row_each_have_no_neighbours_and_tell_nothing(n):
+    u = np.arange(n)[:, None] * np.ones(2)
+    assert mig(u, u, levels=n, estimator="nearest") == 0
 
 
 def test_ranks_are_blind_to_outliers_and_bends():
@@ -498,13 +524,14 @@ def test_pixels_below_0_are_shifted_with_both_pictures(stamps):
 
 def test_ranges_and_shapes_that_mean_nothing_are_refused(images):
     truth, other = images
-    for word in ("global", "images"):
+    for wrong in ("global", "images", 0, -1, math.nan, math.inf, None, [1, 2]):
         with pytest.raises(
-            ValueError, match=f"data_range must be \"image\" or a number, got '{word}'; for the whole set"
+            ValueError, match=re.escape(f'"image" or a number above 0, got {wrong!r}; for the whole set')
         ):
-            ssim(truth, other, word)
-    with pytest.raises(ValueError, match="data_range must be above 0, got 0"):
-        ssim(truth, other, 0)
+            ssim(truth, other, wrong)
+    for score in (lambda none: ssim(none, none), ssim_reference):
+        with pytest.raises(ValueError, match=r"got \(0, 1, 12, 15\)"):
+            score(truth[:0])
     with pytest.raises(ValueError, match=r"images of shape \(3, 1, 12, 15\) do not fit the truth's \(100, 1, 12, 15\)"):
         ssim(truth, other[:3])
     blank = truth.copy()

@@ -128,6 +128,25 @@ def test_what_is_no_picture_is_refused(shape):
         moments(np.ones(shape))
 
 
+@pytest.mark.parametrize(
+    ("pictures", "message"),
+    [
+        (np.ma.masked_less(np.arange(2 * 81.0).reshape(2, 9, 9), 1), "images must be known: row 0 is masked"),
+        (np.where(np.arange(162).reshape(2, 9, 9) == 100, np.nan, 1.0), "images must be finite: 1 values .* row 1"),
+        (np.ones((2, 9, 9)) * 1j, "images must be real"),
+    ],
+)
+def test_pixels_that_are_no_numbers_are_refused(pictures, message):
+    with pytest.raises(ValueError, match=message):
+        moments(pictures)
+
+
+def test_pictures_of_any_kind_have_the_same_moments():
+    plain = gaussians(draw(3)).astype(np.float32)
+    for same in (plain.astype(">f4"), plain.astype(object), torch.from_numpy(plain)):
+        np.testing.assert_array_equal(moments(same), moments(plain))
+
+
 def test_fourteen_thousand_galaxies_take_seconds():
     pictures = np.repeat(galaxies.simulate(500, seed=0).images, 28, axis=0)
     start = time.process_time()
@@ -228,7 +247,7 @@ def test_idle_latents_count_in_completeness():
         separation(matrix, latents=3)
     with pytest.raises(ValueError, match=r"\(d, 5\), got \(4, 4\)"):
         separation(matrix[:, :4])
-    with pytest.raises(ValueError, match="importances must be finite: 16 values are not"):
+    with pytest.raises(ValueError, match="matrix must be finite: 20 values are not"):
         separation(np.full((4, 5), np.nan))
 
 
@@ -377,7 +396,7 @@ def test_scales_and_constant_codes_do_no_harm(kind):
     z, u = codes(2000)
     train, test = slice(1000), slice(1000, None)
     plain = readout(z[train], u[train], z[test], u[test], kind)
-    for changed in (z * [1e-3, 1, 1e3] + 7, np.column_stack([z, np.full(2000, 0.1)])):
+    for changed in (z * [1e-3, 1, 1e3] + 7, *(np.column_stack([z, np.full(2000, a)]) for a in (0.1, -1.7e308))):
         found = readout(changed[train], u[train], changed[test], u[test], kind)
         np.testing.assert_allclose(found, plain, atol=1e-6)
 
