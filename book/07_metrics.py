@@ -12,15 +12,17 @@
 # [![Open this chapter in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/YOUR_GITHUB_OWNER/auxvae-lite/blob/main/book/07_metrics.ipynb)
 # [![Launch this chapter on Binder](https://mybinder.org/badge_logo.svg)](https://mybinder.org/v2/gh/YOUR_GITHUB_OWNER/auxvae-lite/main?urlpath=lab/tree/book/07_metrics.ipynb)
 #
-# [Module `metrics`](api.md#metrics) · Section 3 of [arXiv 2507.00298](https://arxiv.org/abs/2507.00298)
+# Modules [`metrics`](api.md#metrics) and [`information`](api.md#information) · Section 3 of
+# [arXiv 2507.00298](https://arxiv.org/abs/2507.00298)
 #
-# Five scores, each taken apart, tried on codes whose worth we know, and then read on two trained models.
+# Five scores, each taken apart, tried on codes whose worth we know, and then read on two trained models. Two more show
+# what to do where factors depend on each other.
 #
 # **After this chapter you can**
 #
 # - derive SSIM from means, variances and a covariance, and say why a black image does well;
 # - compute the floor and the expected ceiling of LDS for any number of rows;
-# - say which question LDS, SAP, MIG and DCI each answer, and where they disagree;
+# - say which question LDS, SAP, MIG and DCI each answer, where they disagree, and what to take if factors correlate;
 # - find out what a latent hides from a correlation;
 # - carry a $\beta$ from one package to another.
 #
@@ -69,6 +71,7 @@ from sklearn.svm import LinearSVC
 
 from auxvae_lite import metrics
 from auxvae_lite.datasets import FactorDataset
+from auxvae_lite.information import infomec, minimality_sufficiency
 from auxvae_lite.metrics import dci, expected_null, lds, mig, sap
 from auxvae_lite.pages import pretrained
 from auxvae_lite.pages.teaching import check, show_source
@@ -428,8 +431,9 @@ show_source(metrics._focus)
 # $1/(1 + 9 \cdot 0.00623) = 0.947$.
 
 # %%
-pixels = np.linspace(-1, 1, 49)
-window = (1 + 3 * pixels / pixels.std(ddof=1)).reshape(1, 1, 7, 7)  # mean 1, sd 3
+pixels = np.repeat([1.0, 0.0], [4, 45])  # four bright ones, so that none falls below 0
+pixels = 1 + 3 * (pixels - pixels.mean()) / pixels.std(ddof=1)  # mean 1, sd 3
+window = pixels.reshape(1, 1, 7, 7)
 black_score = metrics.ssim(window, 0 * window, data_range=100)[0]
 check("black in that window", black_score, 0.25, tol=1e-9)
 D, C = metrics.disentanglement_completeness(np.kron(np.eye(5), [[1], [1]]))
@@ -529,6 +533,54 @@ plt.show()
 #
 # No single score says *what* is wrong with a code. The book's habit is LDS with its floor and ceiling, and beside it
 # one score of another kind.
+#
+# ## Factors that depend on each other
+#
+# So far the factors were independent. Let two factors correlate at 0.9, and take two codes: the factors themselves,
+# and their sum and difference. The first is perfect. In the second, neither code is a factor.
+#
+# *InfoMEC* has three parts, made of the shares $N_{jk} = I(z_j; c_k) / H(c_k)$. *Modularity* (M) takes the largest
+# share of a code over the sum of its shares, *compactness* (C) the same for a factor; both are scaled so that equal
+# shares give 0. *Explicitness* (E) is the share of a factor that a linear model reads from all codes together.
+#
+# *Minimality and sufficiency* ask each code about one factor only, the one that it knows best. A code is minimal if
+# that factor is all it holds, and a factor is held sufficiently if one code has all of it:
+#
+# $$
+# \mathrm{minimality} = \frac1d \sum_j \max_k \frac{I(z_j; u_k)}{H(z_j)}, \qquad
+# \mathrm{sufficiency} = \frac1K \sum_k \max_j \frac{I(z_j; u_k)}{H(u_k)}. \tag{7.13}
+# $$
+
+# %% tags=["nbval-ignore-output"]
+first, second = np.random.default_rng(seed).standard_normal((2, n))
+pair = np.column_stack([first, 0.9 * first + 0.19**0.5 * second])
+mixed = np.column_stack([pair.sum(1), pair[:, 0] - pair[:, 1]])
+judged = {}
+for name, code in ("the factors themselves", pair), ("sum and difference", mixed):
+    modularity, explicit, compact = infomec(code, pair)
+    minimal, sufficient = minimality_sufficiency(code, pair)
+    judged[name] = sap(code, pair), minimal, sufficient
+    print(f"{name:<23} MIG {mig(code, pair):.2f}, SAP {sap(code, pair):.2f}, "
+          f"LDS {lds(code, pair).value:.2f}")
+    print(f"{'':<23} M {modularity:.2f}, E {explicit:.2f}, C {compact:.2f}; "
+          f"minimal {minimal:.2f}, sufficient {sufficient:.2f}")
+
+# %%
+right, wrong = judged.values()
+check("SAP of the factors, 1 - 0.81", right[0], 0.19, tol=0.04)
+check("SAP of sum and difference, 0.95 - 0.05", wrong[0], 0.9, tol=0.03)
+check("minimality of the factors", right[1], 1, tol=1e-9)
+check("sufficiency of the factors", right[2], 1, tol=1e-9)
+check("sufficiency of sum and difference", wrong[2], 0.57, tol=0.05)
+
+# %% [markdown]
+# SAP, LDS and compactness clearly prefer the wrong code, and MIG does by a little. They punish a factor that a second
+# code tells of, and here even a perfect code tells of the other factor, through the correlation. Sum and difference are
+# uncorrelated: most of what can be told of either factor stands in the sum, as if the factor sat in one place.
+# Modularity prefers the right code, but gives it less than a half. Minimality and sufficiency give it 1 and 1.
+#
+# They have limits, too. Every code has to be minimal, so five free latents beside five perfect ones halve minimality:
+# give them the guided latents only. A copy costs nothing. And classes of equal width notice a bent scale, as in MIG.
 #
 # ## Two trained models
 #
@@ -716,6 +768,18 @@ check("radius by trees, in the band", band["trees"][1], 0.68, tol=0.15)
 # Does it matter? For reading a factor off its own latent it does not. For the claim that $z_\mathrm{recon}$ holds
 # *only the rest*, it does. Uncorrelated is not independent.
 #
+# ## One name, several scores
+#
+# Before you compare a number with a published one, ask which variant it is:
+#
+# | score | elsewhere | here |
+# |---|---|---|
+# | MIG | Chen et al.: samples of $q(z \mid x)$ for a whole grid of factors; disentanglement_lib, disent: posterior means in 20 bins, each value of a factor a class | posterior means in 20 bins; continuous factors in ten classes |
+# | SAP | a linear classifier for discrete factors, disent's default; $R^2$ for continuous ones | $R^2$ for all |
+# | DCI | the paper: lasso or forests, and I is an error; disentanglement_lib: boosted trees, and I is an accuracy | randomised trees, and I is $R^2$ on held-out rows |
+# | InfoMEC | neighbours for continuous codes, counts for quantised ones; factors are discrete | both, by `estimator`; continuous factors in ten classes |
+# | SSIM | Wang et al., torchmetrics: Gaussian window of 11x11, sd 1.5; scikit-image: uniform, 7x7 | uniform, 7x7 |
+#
 # ## One beta, seven meanings
 #
 # Scores are compared between packages, and so is $\beta$. It should not be, without a conversion. Write each loss as a
@@ -724,7 +788,7 @@ check("radius by trees, in the band", band["trees"][1], 0.68, tol=0.15)
 # a package minimises $a\,\mathrm{SSE} + b\,\mathrm{KL}$, divide by $2a$:
 #
 # $$
-# \beta_\text{eff} = \frac{b}{2a}. \tag{7.13}
+# \beta_\text{eff} = \frac{b}{2a}. \tag{7.14}
 # $$
 #
 # | package | reconstruction | KL | $a$ | $b$ | $\beta_\text{eff}$ |
@@ -806,8 +870,8 @@ check("D of noise, by lasso, at least", min(D, 0.6), 0.6, tol=1e-9)
 #
 # - *Whether the decoder uses a latent.* All scores of codes look at the encoder alone. Traversals and perturbations ask
 #   the decoder.
-# - *Whether the factors are the right ones.* Every score takes $u$ as given, and as independent. With correlated
-#   factors a perfect code is no longer perfect by LDS, SAP or MIG.
+# - *Whether the factors are the right ones.* Every score takes $u$ as given, and all but minimality and sufficiency
+#   take the factors as independent: if they correlate, a perfect code is no longer perfect by LDS, SAP or MIG.
 # - *A spread.* The two models are one seed each; rounding alone moves LDS by 0.01 in the middle of 252 runs, and by
 #   0.10 at most (chapter 13).
 # - *Higher-order sharing.* MIG and SAP look at one code at a time; only the trees of DCI see two codes that tell
@@ -927,7 +991,8 @@ check("with unit variance", our_beta(4, 0.00025, 3 * 64 * 64, 1.0), 6.144, tol=1
 #
 # - SSIM compares means, variances and a covariance in units of a range: choose the range of the image, and show black.
 # - LDS: floor about a quarter for ten latents, ceiling $1/(1 + (d-1)\,e(n))$; without $n$ it says nothing.
-# - SAP and MIG: in one place only? D: one factor per code? C: one code per factor? I: is it there at all?
+# - SAP and MIG: in one place only? D: one factor per code? C: one code per factor? I: is it there at all? If factors
+#   depend on each other: minimality and sufficiency.
 # - Uncorrelated is not independent: predict $u$ from $z_\mathrm{recon}$ with something that is not a line, and look for
 #   distant rows.
 # - A $\beta$ travels only with what is summed, what is averaged, and the $\sigma_x$ behind it.
@@ -938,6 +1003,8 @@ check("with unit variance", our_beta(4, 0.00025, 3 * 64 * 64, 1.0), 6.144, tol=1
 # - [Kumar et al. 2018](https://arxiv.org/abs/1711.00848) for SAP, [Chen et al.
 #   2018](https://arxiv.org/abs/1802.04942) for MIG, [Eastwood & Williams
 #   2018](https://openreview.net/forum?id=By-7dz-AZ) for DCI.
+# - [Hsu et al. 2023](https://arxiv.org/abs/2305.18378) for InfoMEC, [Almudévar & Ortega
+#   2024](https://arxiv.org/abs/2408.07016) for minimality and sufficiency.
 # - [Locatello et al. 2019](https://arxiv.org/abs/1811.12359) compares the scores on thousands of models.
 # - [Geurts et al. 2006](https://doi.org/10.1007/s10994-006-6226-1) for the trees.
 #
