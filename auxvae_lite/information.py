@@ -96,7 +96,7 @@ def infomec(z, u, estimator="nearest", bins=20, levels=10, prune=0.05):
     else:
         table = _nearest(_standardised(z), factors)
     told = _shares(table, factors)
-    reach = z.max(0) / 2 - z.min(0) / 2  # of halves, which cannot overflow
+    reach = np.ptp(z / np.abs(z).max(), axis=0)  # no difference overflows, no smallest number is lost
     active = reach > prune * reach.max()
     if (lost := live[~active & (told.max(1) > KNOWS)]).size:
         warn(f"codes {lost.tolist()} tell of factors but hardly move beside the largest: write prune=0 to count them")

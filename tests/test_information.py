@@ -212,9 +212,10 @@ def test_a_factor_is_continuous_above_64_values():
         assert (read > 0.3) == discrete, (values, read)
 
 
-def test_halves_of_the_largest_numbers_have_a_spread():
+@pytest.mark.parametrize("scale", [1.7e308, 5e-324])
+def test_the_largest_and_smallest_numbers_have_a_spread(scale):
     u = np.random.default_rng(0).integers(0, 3, (300, 2))
-    z = 1.7e308 * (u - 1.0)
+    z = scale * (u - 1.0)
     assert min(infomec(z, u, "bins")) > 0.9 and minimality_sufficiency(z, u) == pytest.approx((1, 1), abs=1e-12)
 
 
