@@ -6,18 +6,19 @@ complex numbers, gaps. Nothing of that may become a number that nobody meant.
 
 from collections.abc import Mapping
 from datetime import date, timedelta
-from numbers import Real
+from numbers import Integral, Real
 
 import numpy as np
 import torch
 
 from .cautions import warn
 
-__all__ = ["check_spread", "constant", "names_of", "take", "take_images"]
+__all__ = ["by_name", "check_spread", "constant", "take", "take_images"]
 
 FAR = 100  # spreads from the median, beyond which a value looks like a code for "unknown", such as -99
 ROUNDING = 16  # epsilons: a column that varies by less, beside its largest value, is constant
 SMALLEST = 16  # pixels on a side of an image that a model takes; fewer are channels
+FAINTEST = 1e-30  # largest pixel of images whose faint ones float32 still holds
 LEVELS = 256  # that an image's pixels must keep when they become float32
 EXACT = 2**53  # whole numbers above it are not all float64
 
@@ -58,12 +59,18 @@ def take_images(value, what="images", copy=False):
     """
     array = _plain(value, what)
     if array.ndim != 4:
-        hint = "Is the channel missing? Write images[:, None]" if array.ndim == 3 else "One image is images[None]"
+        hints = {
+            2: "One image is images[None, None]",
+            3: "Is the channel missing? Write images[:, None]; one is images[None]",
+        }
+        hint = hints.get(array.ndim, "Give one axis for each of row, channel, height and width")
         raise ValueError(f"{what} must have shape (n, C, H, W), got {array.shape}. {hint}")
     if array.shape[3] < SMALLEST <= array.shape[1]:
         raise ValueError(f"{what} must have channels first, got {array.shape}: write np.moveaxis(images, 3, 1)")
     if array.size and array.dtype != np.float32:
         spread, largest = float(array.max()) - float(array.min()), float(np.abs(array).max())
+        if 0 < largest < FAINTEST:
+            raise ValueError(f"{what} reach {largest:.3g} only, which float32 loses: multiply them by a constant first")
         if 0 < spread < LEVELS * float(np.finfo(np.float32).eps) * largest:
             raise ValueError(
                 f"{what} vary by {spread:.3g} around {largest:.3g}, which float32 loses: subtract their minimum first"
@@ -76,8 +83,8 @@ def _plain(value, what, names=None):
     if isinstance(value, torch.Tensor):
         value = value.detach().to_dense().cpu().resolve_conj().resolve_neg()
         value = (value.float() if value.dtype == torch.bfloat16 else value).numpy()
-    if isinstance(value, Mapping):
-        raise ValueError(f"{what} must be an array, got columns by name: write np.column_stack(list(columns.values()))")
+    if hasattr(value, "unit") and hasattr(value, "to_value"):
+        raise ValueError(f"{what} carry the unit {value.unit}: give numbers, as value.to_value({str(value.unit)!r})")
     mask = getattr(value, "mask", None)
     if isinstance(mask, np.ndarray | np.bool_) and np.any(mask):
         place = _first(np.broadcast_to(mask, np.shape(value)), names)
@@ -141,6 +148,10 @@ def _problem(entry):
     if isinstance(entry, str | bytes):
         text = entry.decode(errors="replace") if isinstance(entry, bytes) else str(entry)
         return f'{text!r}, a word: give a column of 0 and 1 per class, as (column == "{text}"), or .astype(float)'
+    if isinstance(entry, complex | np.complexfloating):
+        return f"{entry}, a complex number: give its real part, its size, or both parts"
+    if isinstance(entry, Integral) and abs(entry) > EXACT:
+        return f"{entry}, above 2**53, where float64 cannot tell whole numbers apart: subtract the smallest"
     if not isinstance(entry, Real) and not hasattr(entry, "__float__"):
         return f"{repr(entry)[:40]}, of type {type(entry).__name__}"
     return None
@@ -158,11 +169,20 @@ def _first(bad, names):
     return f"{row}, column {names[index[1]]!r}" if named else f"{row}, column {index[1]}"
 
 
-def names_of(value, names):
-    """Column names as given, or, for a table that names its columns, the table's; None if neither does."""
-    if names is None and hasattr(value, "columns"):
-        return [str(name) for name in value.columns]
-    return names
+def by_name(value):
+    """Columns with their names, from a dictionary of columns or a table; any other array, and None.
+
+    Returns:
+        What `take` takes, and the list of names or None.
+    """
+    if isinstance(value, Mapping):
+        columns = [np.atleast_1d(np.asanyarray(column)) for column in value.values()]
+        if len({len(column) for column in columns}) > 1:
+            raise ValueError(f"columns must have one length, got {', '.join(str(len(c)) for c in columns)}")
+        return np.ma.stack(columns, axis=1) if columns else np.empty((0, 0)), [str(name) for name in value]
+    if hasattr(value, "columns"):
+        return value, [str(name) for name in value.columns]
+    return value, None
 
 
 def constant(array):

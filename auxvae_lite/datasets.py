@@ -2,14 +2,13 @@
 
 import json
 from datetime import date
-from numbers import Integral
 from pathlib import PurePath
 
 import numpy as np
 import torch
 
 from . import files
-from .arrays import check_spread, names_of, take, take_images
+from .arrays import by_name, check_spread, take, take_images
 
 __all__ = ["AUGMENTATIONS", "FactorDataset", "shear_symmetry"]
 
@@ -21,8 +20,9 @@ class FactorDataset:
 
     Arguments:
         images: Shape (n, C, H, W), any real numbers; kept as float32.
-        factors: Shape (n, K), one row per image, any real numbers; kept as float64. A table's column names are taken.
-        names: K distinct factor names; by default the table's, or u1, u2, ...
+        factors: Shape (n, K), one row per image, any real numbers; kept as float64. Or a table, or a dictionary of
+            columns, whose names are taken.
+        names: K distinct factor names; by default those of the table, or u1, u2, ...
         units: K units; by default all "1".
         clean: Noiseless images where they are known, shape of `images`.
         provenance: How the data came about; a mapping that JSON can hold. NumPy's numbers, paths and dates are turned
@@ -41,7 +41,11 @@ class FactorDataset:
     """
 
     def __init__(self, images, factors, names=None, units=None, clean=None, provenance=None):
-        names, units = names_of(factors, _listed("names", names)), _listed("units", units)
+        names, units = _listed("names", names), _listed("units", units)
+        factors, own = by_name(factors)
+        if own is not None and names is not None and own != names and set(own) & set(names):
+            raise ValueError(f"the columns are {', '.join(own)}, names says {', '.join(names)}: leave names out")
+        names = own if names is None else names
         self.images = take_images(images, copy=True)
         self.factors = take(factors, "factors", names=names, copy=True)
         if self.factors.ndim != 2 or len(self.factors) != len(self.images):
@@ -75,14 +79,19 @@ class FactorDataset:
         Raises:
             ValueError: for a name that the data do not have.
         """
-        for name in _listed("names", names):
+        names = _listed("names", names)
+        for name in names:
             if name not in self.names:
                 raise ValueError(f"no factor {name!r}; the data have {', '.join(self.names)}")
         return self.factors[:, [self.names.index(name) for name in names]]
 
     def rows(self, index):
         """The rows that `index` (a slice, integers or a mask) selects, copied into a new dataset."""
-        index = [index] if isinstance(index, Integral) else index
+        if not isinstance(index, slice):
+            index = np.atleast_1d(np.asarray(index))
+            index = index.astype(int) if index.shape == (0,) else index
+            if index.ndim != 1 or index.dtype.kind not in "iub":
+                raise ValueError(f"rows are a slice, a list of numbers or a mask, got {index.dtype} {index.shape}")
         part = object.__new__(FactorDataset)  # checked already
         part.names, part.units, part.provenance = self.names, self.units, dict(self.provenance)
         part.images, part.factors = np.array(self.images[index]), np.array(self.factors[index])
@@ -150,7 +159,7 @@ class FactorDataset:
             FileNotFoundError, ValueError: for a missing, damaged or foreign file.
         """
         tensors, header = files.read(path)
-        if header.get("dataset") != cls.__name__:
+        if header.get("dataset") != "FactorDataset":
             raise ValueError(f"{path} holds no FactorDataset")
         files.expect(header, ("dataset", "names", "units", "provenance"), path)
         arrays = {name: tensor.numpy() for name, tensor in tensors.items()}
@@ -202,10 +211,13 @@ def _listed(label, given):
     """Names or units as a list of strings, or None."""
     if given is None:
         return None
+    if isinstance(given, set | frozenset):
+        raise ValueError(f"{label} must be a list, which has an order, got {given!r}")
     if isinstance(given, str):
         raise ValueError(
             f"{label} must be a list with one entry per column, got the string {given!r}; write [{given!r}]"
         )
+    given = list(given)
     odd = [entry for entry in given if not isinstance(entry, str)]
     if odd:
         raise ValueError(f"{label} must be strings, got {odd[0]!r}; write {str(odd[0])!r}")

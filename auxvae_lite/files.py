@@ -61,7 +61,7 @@ def read(path):
     from safetensors import SafetensorError
     from safetensors.torch import load
 
-    path = Path(path)
+    path = Path(path).expanduser()
     if not path.is_file():
         raise FileNotFoundError(f"no file {path}")
     content = path.read_bytes()
@@ -138,7 +138,7 @@ def replacing(path):
     Raises:
         OSError: if it cannot be written, naming the file; what was there before stays.
     """
-    path = Path(path)
+    path = Path(path).expanduser()
     final = _final(path)
     try:
         final.parent.mkdir(parents=True, exist_ok=True)
@@ -165,7 +165,7 @@ def check_writable(path):
     Raises:
         OSError: if not, naming the file.
     """
-    path = Path(path)
+    path = Path(path).expanduser()
     final = _final(path)
     folder = next(parent for parent in final.parents if os.path.lexists(parent))
     file, temporary = _beside(path, folder, final.name)

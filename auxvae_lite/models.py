@@ -1,5 +1,7 @@
 r"""Aux-VAE: a convolutional VAE whose first K latents are the known factors. With no factors it is a (beta-)VAE."""
 
+import threading
+from contextlib import contextmanager
 from itertools import pairwise
 from numbers import Integral
 from typing import NamedTuple
@@ -9,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from . import files, older, priors
-from .arrays import take, take_images
+from .arrays import by_name, take, take_images
 from .cautions import warn
 from .scalings import LOG_FLOOR, Scaling
 
@@ -20,6 +22,7 @@ FIELDS = (  # of a file's header; a checkpoint has "run", too
     "model", "image_shape", "factors", "latent_dim", "widths", "image_scaling", "factor_scaling", "likelihood",
     "provenance", "run",
 )  # fmt: skip
+MODES = threading.Lock()  # threads change a model's mode one at a time
 FAR = 10  # scaled units: ten standard deviations, or ten ranges, from the training rows
 
 
@@ -73,6 +76,8 @@ class AuxVAE(nn.Module):
     def __init__(self, image_shape, factors=(), latent_dim=10, widths=(16, 32, 64, 128),
                  image_scaling=None, factor_scaling=None, likelihood="gaussian"):  # fmt: skip
         super().__init__()
+        if isinstance(factors, str) or len(set(factors)) < len(tuple(factors)):
+            raise ValueError(f"factors must be a list of different names, got {factors!r}")
         self.image_shape, self.factors = tuple(image_shape), tuple(factors)
         self.latent_dim, self.widths, self.likelihood = latent_dim, tuple(widths), likelihood
         if likelihood not in LIKELIHOODS:
@@ -89,6 +94,7 @@ class AuxVAE(nn.Module):
             raise ValueError(f"images need at least {2 ** len(self.widths)} pixels a side, got {self.image_shape}")
         self.image_scaling = image_scaling or Scaling("minmax")
         self.factor_scaling = factor_scaling or Scaling("minmax")
+        self._users, self._mode = 0, True  # of the evaluation mode, and the mode before them
         self.provenance = {}  # how it was trained; `fit` fills it and `save` keeps it
         channels, *size = self.image_shape
         sizes = [tuple(side // 2**layer for side in size) for layer in range(len(self.widths) + 1)]
@@ -294,7 +300,12 @@ class AuxVAE(nn.Module):
 
     def _scaled_factors(self, u):
         """Factors (n, K) in the network's units, float32; scaled in float64, so that an offset is gone before."""
-        u = take(u, "factors", names=self.factors)
+        u, names = by_name(u)
+        u = take(u, "factors", names=names or self.factors)
+        if names is not None:
+            if sorted(names) != sorted(self.factors):
+                raise ValueError(f"the columns are {', '.join(names)}, but this model has {', '.join(self.factors)}")
+            u = u[:, [names.index(name) for name in self.factors]]
         if u.ndim != 2 or u.shape[1] != len(self.factors):
             raise ValueError(f"u must have a column for each of {', '.join(self.factors)}; got {u.shape}")
         scaled = self.factor_scaling(torch.from_numpy(u)).float()
@@ -309,9 +320,22 @@ class AuxVAE(nn.Module):
 
     @torch.no_grad()
     def _in_batches(self, function, rows, size=1024):
-        training, place = self.training, next(self.parameters())
-        self.eval()
-        with torch.autocast(place.device.type, enabled=False):
-            result = torch.cat([function(batch.to(place)).to(rows.device) for batch in rows.split(size)])
-        self.train(training)
-        return result
+        place = next(self.parameters())
+        with self._evaluating(), torch.autocast(place.device.type, enabled=False):
+            return torch.cat([function(batch.to(place)).to(rows.device) for batch in rows.split(size)])
+
+    @contextmanager
+    def _evaluating(self):
+        """Evaluation mode, which the last of several threads gives back."""
+        with MODES:
+            if not self._users:
+                self._mode = self.training
+                self.eval()
+            self._users += 1
+        try:
+            yield
+        finally:
+            with MODES:
+                self._users -= 1
+                if not self._users:
+                    self.train(self._mode)

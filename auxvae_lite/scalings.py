@@ -8,9 +8,11 @@ import torch
 from torch import nn
 
 from .arrays import constant
+from .cautions import warn
 
 __all__ = ["KINDS", "LOG_FLOOR", "Scaling"]
 
+FAINT = 1e-8  # a value below it is bent by the next constant
 LOG_FLOOR = 1e-10  # the authors' constant: an empty pixel becomes -10
 KINDS = ("minmax", "standard", "log10", "asinh")
 
@@ -67,6 +69,8 @@ class Scaling(nn.Module):
             ValueError: if a column, or all the data, hold one value only, or a value has no logarithm.
         """
         y = cls(kind, softening=softening)._curve(torch.as_tensor(x, dtype=torch.float64))
+        if kind == "log10" and (above := torch.as_tensor(x)[torch.as_tensor(x) > 0]).numel() and above.min() < FAINT:
+            warn(f"'log10' adds {LOG_FLOOR:g}, and values go down to {above.min():.3g}: multiply by a constant first")
         if not y.isfinite().all():
             raise ValueError(
                 f"{kind} needs finite data{', at least 0' if kind == 'log10' else ''}; choose another scaling"

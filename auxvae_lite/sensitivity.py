@@ -335,6 +335,8 @@ def drops(model, data, size=2, draws=10, seed=0, rows=1024, amount=1.0, groups=N
     K = len(model.factors)
     groups = groups or {"aux": range(K), "recon": range(K, model.latent_dim)}
     for group, latents in groups.items():
+        if len(set(latents)) < len(latents):
+            raise ValueError(f"the latents of {group!r} must differ, got {list(latents)}")
         if not 0 < size <= len(latents):
             raise ValueError(
                 f"size={size} latents cannot be drawn from the {len(latents)} of {group!r}: give a size from 1 to "

@@ -23,7 +23,7 @@ import torch
 from torch import Tensor, nn
 from tqdm import trange
 
-from . import checkpoints, metrics
+from . import checkpoints, files, metrics
 from .arrays import constant, take, take_images
 from .cautions import warn
 from .datasets import AUGMENTATIONS, FactorDataset
@@ -49,7 +49,8 @@ __all__ = [
 ]
 
 WHOLE = {"latent_dim": 1, "degree": 1, "epochs": 1, "batch_size": 2, "seed": 0, "threads": 1}  # and the least of each
-LARGEST = 2**60  # three seeds are made from one, and torch takes no larger
+MOST = {"seed": (2**32 - 3) // 3}  # three are made from one, and torch looks at 32 bits of each; of others:
+LARGEST = 2**31 - 1
 POSITIVE = ("sigma", "lr", "clip", "prior_variance")
 WEIGHTS = ("beta", "lambda_1", "lambda_2")
 NARROW = 0.05  # of the scaled range: pixels that span less are hardly seen by the loss
@@ -137,8 +138,8 @@ def _whole(name, value, least):
         reasons = {"batch_size": ": one row has no correlation", "each of widths": ": the decoder has half of it"}
         why = reasons.get(name, "")
         raise ValueError(f"{name} must be at least {least}, got {value}{why}")
-    if value > LARGEST:
-        raise ValueError(f"{name} must be at most {LARGEST}, got {value}")
+    if value > (most := MOST.get(name, LARGEST)):
+        raise ValueError(f"{name} must be at most {most}, got {value}")
     return int(value)  # NumPy's integers are none for JSON
 
 
@@ -256,6 +257,8 @@ def fit(config, data, validation=None, model_class=AuxVAE, terms=terms, checkpoi
         _check_data("validation", validation)
     names = data.names if config.factors is None else config.factors
     _check_trainable(config, data, validation, names)
+    if checkpoint is not None:
+        files.check_writable(checkpoint)
     identity = None if checkpoint is None else _identity(config, data, validation, model_class, terms)
     with _own_settings(config.threads), _random_state():
         return _fit(config, data, validation, model_class, terms, names, checkpoint, identity, device, progress)
@@ -378,6 +381,8 @@ def _check_trainable(config, data, validation, names):
         )
     if config.keep == "best" and validation is None:
         raise ValueError("keep='best' needs validation rows to choose by: fit(config, data, validation)")
+    if validation is not None and not len(validation):
+        raise ValueError("validation holds no row: give some, or None")
     if validation is not None and validation.images.shape[1:] != data.images.shape[1:]:
         raise ValueError(
             f"validation images have shape {validation.images.shape[1:]}, training images {data.images.shape[1:]}: "

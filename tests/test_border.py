@@ -24,7 +24,7 @@ from auxvae_lite.cautions import AuxVAEWarning
 from auxvae_lite.datasets import FactorDataset
 from auxvae_lite.models import AuxVAE
 from auxvae_lite.scalings import Scaling
-from auxvae_lite.simulators import galaxies
+from auxvae_lite.simulators import dsprites, galaxies
 from auxvae_lite.training import Config, evaluate, fit, measure, terms
 
 RNG = np.random.default_rng(0)
@@ -93,7 +93,6 @@ def log_model():
         ([[1, 2], [3]], "each row as long as the others"),
         (U[:, 0], r"got \(6,\), 6 images. Write factors\[:, None\]"),
         (torch.tensor(U).log().sqrt(), "factors must be finite"),
-        ({"size": U[:, 0], "glow": U[:, 1]}, r"got columns by name: write np.column_stack\(list\(columns.values"),
         ((row for row in U), "the value is <generator object .*, of type generator"),
     ],
 )
@@ -111,7 +110,7 @@ def test_what_is_no_number_is_refused_by_name(factors, message):
             r"channels first, got \(6, 28, 28, 3\): write np.moveaxis\(images, 3, 1\)",
         ),
         (IMAGES[:, 0], r"Is the channel missing\? Write images\[:, None\]"),
-        (IMAGES[0, 0], r"One image is images\[None\]"),
+        (IMAGES[0, 0], r"One image is images\[None, None\]"),
         (IMAGES * 1j, "images must be real"),
         (IMAGES.astype(float) * 1e39, "images reach 1e.39, beyond float32: divide"),
         (IMAGES.astype(float) + 1e9, "vary by .* around 1e.09, which float32 loses: subtract"),
@@ -169,9 +168,50 @@ def test_a_data_set_is_a_copy():
     assert data.images.max() < 1 and data.factors.max() < 1
 
 
-def test_a_tables_column_names_are_taken():
+def test_columns_by_name_keep_their_names(model):
     assert FactorDataset(IMAGES, Table()).names == ("size", "glow")
     assert FactorDataset(IMAGES, Table(), ["a", "b"]).names == ("a", "b")
+    by_name = FactorDataset(IMAGES, {"size": U[:, 0], "glow": U[:, 1]})
+    assert by_name.names == ("size", "glow") and np.array_equal(by_name.factors, U)
+    with pytest.raises(ValueError, match="the columns are size, glow, names says glow, size: leave names out"):
+        FactorDataset(IMAGES, Table(), ["glow", "size"])
+    plain = model.generate([[2.0, 30.0], [3.0, 60.0]])
+    assert torch.equal(model.generate({"glow": [30.0, 60.0], "size": [2.0, 3.0]}), plain)
+    torch.testing.assert_close(model.generate({"glow": 30.0, "size": 2.0}), plain[:1])
+    for wrong in ({"glow": 30.0}, {"glow": 30.0, "sise": 2.0}):
+        with pytest.raises(ValueError, match="the columns are glow.*but this model has size, glow"):
+            model.generate(wrong)
+    with pytest.raises(ValueError, match="columns must have one length, got 2, 1"):
+        model.generate({"glow": [1, 2], "size": 3})
+
+
+class Quantity(np.ndarray):
+    """What astropy gives: numbers with a unit."""
+
+    unit, to_value = "arcsec", None
+
+
+def test_units_and_odd_objects_are_not_dropped():
+    with pytest.raises(ValueError, match=r"factors carry the unit arcsec: give numbers, as value.to_value\('arcsec'\)"):
+        FactorDataset(IMAGES, U.view(Quantity), NAMES)
+    with pytest.raises(ValueError, match="row 4, column 'glow' is .*a complex number"):
+        FactorDataset(IMAGES, with_entry(1 + 2j), NAMES)
+    with pytest.raises(ValueError, match=r"row 4, column 'glow' is \d+, above 2\*\*53"):
+        FactorDataset(IMAGES, with_entry(2**60 + 1), NAMES)
+    with pytest.raises(ValueError, match="images reach .*e-46 only, which float32 loses: multiply"):
+        FactorDataset(IMAGES.astype(float) * 1e-46, U)
+    with pytest.raises(ValueError, match="names must be a list, which has an order, got {"):
+        FactorDataset(IMAGES, U, {"size", "glow"})
+    with pytest.raises(ValueError, match="row 0, column 'radius' is masked"):
+        galaxies.render(np.ma.array([[5e4, 0.3, 0.1, 0.1, 0.3]], mask=[[0, 1, 0, 0, 0]]))
+    with pytest.raises(ValueError, match="row 0, column 'scale' is masked"):
+        dsprites.render(np.ma.array([[0, 0.5, 0.1, 0.5, 0.5]], mask=[[0, 1, 0, 0, 0]]))
+
+
+def test_values_that_a_logarithm_bends_are_warned_of():
+    with pytest.warns(AuxVAEWarning, match="'log10' adds 1e-10, and values go down to 1e-15: multiply"):
+        Scaling.fit("log10", torch.logspace(-15, -11, 9, dtype=torch.float64)[:, None], dim=0)
+    Scaling.fit("log10", torch.tensor([[0.0], [1.0]]), dim=0)  # no warning
 
 
 @pytest.mark.parametrize(
@@ -296,7 +336,8 @@ def test_a_traversal_takes_a_list(model):
         ({"sigma": True}, "sigma must be a finite number, got True"),
         ({"widths": 8}, "widths must be a list, which has an order, got 8"),
         ({"factors": {"a", "b"}}, "factors must be a list, which has an order, got {"),
-        ({"seed": 2**70}, "seed must be at most"),
+        ({"seed": 2**32}, "seed must be at most 1431655764"),
+        ({"threads": 2**40}, "threads must be at most 2147483647"),
     ],
 )
 def test_settings_that_would_fail_later_or_differ_between_runs_are_refused(changes, message):
@@ -327,8 +368,45 @@ def test_a_model_encodes_in_its_own_precision(model):
     assert double.generate([[2.0, 30.0]]).dtype == torch.float64
 
 
-def test_one_row_is_a_data_set_of_one():
-    assert squares(4).rows(2).images.shape == (1, 1, 28, 28)
+def test_rows_are_rows():
+    data = squares(4)
+    assert data.rows(2).images.shape == (1, 1, 28, 28)
+    assert data.rows((3, 0)).factors.tolist() == data.factors[[3, 0]].tolist()
+    assert len(data.rows([])) == 0 and data.columns(name for name in ["side"]).shape == (4, 1)
+    for wrong in (None, [[0, 1]], ["side"], [0.0]):
+        with pytest.raises(ValueError, match="rows are a slice, a list of numbers or a mask, got"):
+            data.rows(wrong)
+
+
+def test_threads_may_encode_with_a_model_in_training_mode(model):
+    images, training = np.repeat(IMAGES, 20, 0), copy.deepcopy(model).train()
+    state = {name: tensor.clone() for name, tensor in training.state_dict().items()}
+    right, found = model.encode(images).mu, []
+    workers = [threading.Thread(target=lambda: found.append(training.encode(images).mu)) for _ in range(8)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert len(found) == 8 and all(torch.equal(mu, right) for mu in found) and training.training
+    assert all(torch.equal(tensor, state[name]) for name, tensor in training.state_dict().items())
+
+
+def test_what_would_fail_after_an_epoch_fails_before(tmp_path):
+    data = squares(20)
+    (tmp_path / "file").touch()
+    for path in (tmp_path, tmp_path / "file/run.safetensors"):
+        with pytest.raises(OSError, match=str(path)):
+            fit(Config(**TINY), data, checkpoint=path)
+    with pytest.raises(ValueError, match="validation holds no row: give some, or None"):
+        fit(Config(**TINY), data, data.rows([]), terms=None)
+
+
+def test_a_subclass_loads_what_it_saved(tmp_path):
+    class Survey(FactorDataset):
+        pass
+
+    Survey(IMAGES, U).save(tmp_path / "s.safetensors")
+    assert isinstance(Survey.load(tmp_path / "s.safetensors"), Survey)
 
 
 def test_data_changed_after_they_were_checked_are_checked_again():

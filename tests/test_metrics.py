@@ -164,7 +164,7 @@ def test_lds_of_a_perfect_code_grows_with_n_and_its_ceiling_follows(n, expected)
 @functools.cache
 def population(kind):
     """Normalised LDS of three sets of 300,000 rows."""
-    return [lds(*fixture(kind, 300_000, seed), permutations=20).normalised for seed in range(3)]
+    return [lds(*fixture(kind, 300_000, seed), permutations=8).normalised for seed in range(3)]
 
 
 @pytest.mark.xdist_group("population")
@@ -318,6 +318,7 @@ def test_signs_scales_order_and_constant_codes_change_no_mig_and_hardly_a_dci():
         assert dci(changed, u) == pytest.approx(dci(z, u), abs=0.05)
 
 
+@pytest.mark.filterwarnings("ignore:.* rows are few for trees")
 def test_all_scores_of_ten_thousand_codes_take_three_seconds():
     rng = np.random.default_rng(0)
     u = rng.random((10_000, 5))
@@ -541,3 +542,19 @@ def test_ranges_and_shapes_that_mean_nothing_are_refused(images):
             score(blank, other)
     with pytest.raises(ValueError, match="images must be finite: 1 values are not, the first in row 4"):
         ssim(truth, np.where(np.arange(truth.size).reshape(truth.shape) == 4 * 180, np.nan, other))
+
+
+def test_trees_warn_of_few_rows_and_settings_are_whole_numbers():
+    z, u = fixture("continuous", 100)
+    with pytest.warns(AuxVAEWarning, match='100 rows are few for trees.*try "lasso"'):
+        dci(z, u)
+    for bins in (2.5, math.inf):
+        with pytest.raises(ValueError, match="bins and levels must be whole numbers"):
+            mig(z, u, bins=bins)
+
+
+@pytest.mark.parametrize("offset", [1e5, 1e7, 1e9])
+def test_ssim_far_from_0_keeps_its_digits(images, offset):
+    truth, other = (a[:5].astype(np.float64) for a in images)
+    near, far = (ssim(truth + shift, other + shift, 60.0) for shift in (1e4, offset))
+    np.testing.assert_allclose(far, near, atol=1e-4)  # brightness agrees far from 0; the rest has no offset

@@ -13,6 +13,8 @@ from auxvae_lite.simulators import cars, dsprites
 from auxvae_lite.study import runs, sets
 from auxvae_lite.training import Config, evaluate, fit
 
+pytestmark = pytest.mark.filterwarnings("ignore:.* rows are few for trees")  # tests draw few
+
 SMALL = {"epochs": 1, "widths": (4, 4, 8, 8), "image_scaling": "minmax"}
 
 

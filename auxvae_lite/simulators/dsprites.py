@@ -14,6 +14,7 @@ import math
 
 import numpy as np
 
+from ..arrays import take
 from .simulation import Simulation, places
 
 __all__ = [
@@ -83,7 +84,7 @@ def render(factors):
     References:
         Matthey, Higgins, Hassabis and Lerchner, dSprites, 2017; a test compares 258 of its frames. Chapter 11.
     """
-    factors = np.asarray(factors, dtype=np.float64)
+    factors = _unmasked(factors)
     _check_factors(factors)
     images = np.empty((len(factors), 1, SIZE, SIZE), dtype=np.uint8)
     for shape, outline in enumerate(OUTLINES.values()):
@@ -120,6 +121,13 @@ def _fill(x, y):
     toggles = np.bincount(((edge // m) * SIZE + row) * (SIZE + 1) + column, minlength=n * SIZE * (SIZE + 1))
     toggles = (toggles & 1).astype(np.uint8).reshape(n, SIZE, SIZE + 1)
     return np.bitwise_xor.accumulate(toggles, axis=2)[:, :, :SIZE]
+
+
+def _unmasked(factors):
+    """float64; what lies behind a mask is not used."""
+    if isinstance(factors, np.ma.MaskedArray):
+        factors = take(factors, "factors", names=NAMES)
+    return np.asarray(factors, dtype=np.float64)
 
 
 def _check_factors(factors):
@@ -227,7 +235,7 @@ def orientation_codes(factors):
     References:
         Chapter 11.
     """
-    factors = np.asarray(factors, dtype=np.float64)
+    factors = _unmasked(factors)
     _check_factors(factors)
     turns = SYMMETRY[factors[:, 0].astype(int)] * factors[:, 2]
     return np.stack([np.cos(turns), np.sin(turns)], axis=1)

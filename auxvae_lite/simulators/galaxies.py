@@ -14,6 +14,7 @@ import math
 import numpy as np
 import torch
 
+from ..arrays import take
 from .simulation import Simulation
 
 __all__ = [
@@ -94,6 +95,8 @@ def render(factors, period=96, cutoff=2.0, dtype=torch.float32, chunk=8):
         GalSim's `Exponential`, `shear`, `Gaussian` and `drawImage` (Rowe et al. 2015) at its limit of precision;
         chapter 1.
     """
+    if isinstance(factors, np.ma.MaskedArray):
+        factors = take(factors, "factors", names=NAMES)
     factors = torch.as_tensor(factors, dtype=dtype)
     _check_factors(factors)
     basis = _Basis(period, cutoff, dtype)
