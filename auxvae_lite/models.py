@@ -193,14 +193,16 @@ class AuxVAE(nn.Module):
         """New images with given factors: z_aux at its prior mean, z_recon drawn from its prior.
 
         Arguments:
-            u: Factors in their own units, shape (n, K), columns as in `self.factors`.
+            u: Factors in their own units, shape (n, K), columns as in `self.factors`; or columns by name, as a
+                dictionary or a table, in any order.
             generator: `torch.Generator` of z_recon; None leaves z_recon at 0.
 
         Returns:
             Tensor of shape (n, C, H, W), in data units.
 
         Raises:
-            ValueError: if there is not one column per factor, or a value is not finite or has no place in the scaling.
+            ValueError: if there is not one column per factor, names are other than the model's, or a value is not finite
+                or has no place in the scaling.
 
         Warns of a factor far outside what the model was told.
         """
