@@ -201,8 +201,8 @@ class AuxVAE(nn.Module):
             Tensor of shape (n, C, H, W), in data units.
 
         Raises:
-            ValueError: if there is not one column per factor, names are other than the model's, or a value is not finite
-                or has no place in the scaling.
+            ValueError: if there is not one column per factor, names are other than the model's, or a value is not
+                finite or has no place in the scaling.
 
         Warns of a factor far outside what the model was told.
         """
