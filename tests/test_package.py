@@ -17,11 +17,13 @@ SECONDS = "import time; t = time.process_time(); import {}; print(time.process_t
 @pytest.mark.parametrize("module", ["auxvae_lite", "auxvae_lite.training"])
 def test_import_costs_at_most_300_ms_over_torch(module):
     command = "import torch; " + SECONDS.format(module)
-    seconds = min(
-        float(subprocess.run([sys.executable, "-c", command], capture_output=True, check=True).stdout) for _ in range(3)
-    )
-    print(f"import {module}: {seconds:.3f} s over torch")
-    assert seconds <= 0.3
+    for _ in range(3):  # one quick import is proof enough
+        done = subprocess.run([sys.executable, "-c", command], capture_output=True, check=True)
+        seconds = float(done.stdout)
+        print(f"import {module}: {seconds:.3f} s over torch")
+        if seconds <= 0.3:
+            return
+    raise AssertionError(f"import {module} takes {seconds:.3f} s over torch")
 
 
 def test_pyplot_and_scipy_stats_wait_until_they_are_used():
