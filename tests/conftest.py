@@ -30,6 +30,7 @@ DEAR = [
     "test_papermill",
     "test_teach",
 ]
+LONG = ["12_cars3d", "11_dsprites", "07_metrics", "01_data"]  # the chapters that take longest
 # `make test-quick` leaves out what is dear, but for these, and what takes more than a second of what is cheap.
 QUICK = {"test_the_committed_notebooks_pass", "test_what_is_handed_out_is_current"}
 SLOW = {
@@ -100,7 +101,7 @@ def pytest_collection_modifyitems(items):
         name = getattr(item, "originalname", item.name)
         if name in SLOW or (kind(item) in DEAR and name not in QUICK):
             item.add_marker("slow")
-    items.sort(key=lambda item: [*CHEAP, *DEAR].index(kind(item)))
+    items.sort(key=lambda item: ([*CHEAP, *DEAR].index(kind(item)), not any(name in item.nodeid for name in LONG)))
 
 
 @pytest.fixture(scope="session")

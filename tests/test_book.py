@@ -1,6 +1,7 @@
 """The book builds without a warning, and its pages hold together."""
 
 import functools
+import shutil
 from urllib.parse import unquote, urlsplit
 
 import build_book
@@ -84,9 +85,19 @@ def test_links_inside_the_book_resolve(html):
     assert len(every) > len(pages()) and not dead
 
 
-def test_what_is_broken_fails_the_build(tmp_path, capfd):
-    broken = tmp_path / "pages"
+def test_what_is_broken_fails_the_build(tmp_path, capfd, monkeypatch):
+    small, broken = tmp_path / "small", tmp_path / "pages"  # a book of two pages, with our configuration
     broken.mkdir()
+    (small / "book").mkdir(parents=True)
+    shutil.copy(ROOT / "_config.yml", small)
+    shutil.copy(ROOT / "book/references.bib", small / "book")
+    shutil.copytree(ROOT / "book/_static", small / "book/_static")
+    toc = "format: jb-book\nroot: book/intro\nchapters:\n- file: book/notation\n"
+    (small / "_toc.yml").write_text(toc, encoding="utf-8")
+    (small / "book/intro.md").write_text("# A book\n", encoding="utf-8")
+    monkeypatch.setattr(build_book, "ROOT", small)
+    (broken / "notation.md").write_text("# N\n", encoding="utf-8")
+    assert build_book.build(tmp_path / "whole", broken).is_file()
     (broken / "notation.md").write_text(
         "# N\n\n{cite:t}`nobody1900` [gone](gone.md) {eq}`none` ![a b](gone.png)", encoding="utf-8"
     )
