@@ -13,7 +13,7 @@ import torch
 
 from .cautions import warn
 
-__all__ = ["by_name", "check_spread", "constant", "take", "take_images"]
+__all__ = ["by_name", "check_spread", "constant", "listed", "take", "take_images"]
 
 FAR = 100  # spreads from the median, beyond which a value looks like a code for "unknown", such as -99
 ROUNDING = 16  # epsilons: a column that varies by less, beside its largest value, is constant
@@ -183,6 +183,26 @@ def by_name(value):
     if hasattr(value, "columns"):
         return value, [str(name) for name in value.columns]
     return value, None
+
+
+def listed(label, given):
+    """Names or units as a list of strings; None stays None.
+
+    Raises:
+        ValueError: for one string, whose letters would be the names; for a set, which has no order; for entries that
+            are no strings.
+    """
+    if given is None:
+        return None
+    if isinstance(given, str):
+        raise ValueError(f"{label} must be a list, one entry per column, got the string {given!r}; write [{given!r}]")
+    if isinstance(given, set | frozenset):
+        raise ValueError(f"{label} must be a list, which has an order, got {given!r}")
+    given = list(given)
+    odd = [entry for entry in given if not isinstance(entry, str)]
+    if odd:
+        raise ValueError(f"{label} must be strings, got {odd[0]!r}; write {str(odd[0])!r}")
+    return [str(entry) for entry in given]
 
 
 def constant(array):

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from . import files
-from .arrays import by_name, check_spread, take, take_images
+from .arrays import by_name, check_spread, listed, take, take_images
 
 __all__ = ["AUGMENTATIONS", "FactorDataset", "shear_symmetry"]
 
@@ -35,13 +35,13 @@ class FactorDataset:
     A value over 100 interquartile ranges from its column's median is warned of: it may stand for "unknown".
 
     Example:
-        >>> data = FactorDataset(np.zeros((10, 1, 28, 28)), np.arange(20.0).reshape(10, 2), ["size", "angle"])
+        >>> data = FactorDataset(np.zeros((10, 1, 28, 28)), np.arange(20.0).reshape(10, 2), ["size", "glow"])
         >>> [len(part) for part in data.split(seed=0)]
         [7, 2, 1]
     """
 
     def __init__(self, images, factors, names=None, units=None, clean=None, provenance=None):
-        names, units = _listed("names", names), _listed("units", units)
+        names, units = listed("names", names), listed("units", units)
         factors, own = by_name(factors)
         if own is not None and names is not None and own != names and set(own) & set(names):
             raise ValueError(f"the columns are {', '.join(own)}, names says {', '.join(names)}: leave names out")
@@ -79,7 +79,7 @@ class FactorDataset:
         Raises:
             ValueError: for a name that the data do not have.
         """
-        names = _listed("names", names)
+        names = listed("names", names)
         for name in names:
             if name not in self.names:
                 raise ValueError(f"no factor {name!r}; the data have {', '.join(self.names)}")
@@ -205,23 +205,6 @@ def shear_symmetry(x, u, names, generator):
 
 
 AUGMENTATIONS = {"none": None, "shear": shear_symmetry}
-
-
-def _listed(label, given):
-    """Names or units as a list of strings, or None."""
-    if given is None:
-        return None
-    if isinstance(given, set | frozenset):
-        raise ValueError(f"{label} must be a list, which has an order, got {given!r}")
-    if isinstance(given, str):
-        raise ValueError(
-            f"{label} must be a list with one entry per column, got the string {given!r}; write [{given!r}]"
-        )
-    given = list(given)
-    odd = [entry for entry in given if not isinstance(entry, str)]
-    if odd:
-        raise ValueError(f"{label} must be strings, got {odd[0]!r}; write {str(odd[0])!r}")
-    return [str(entry) for entry in given]
 
 
 def _plain_provenance(provenance):

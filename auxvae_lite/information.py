@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .arrays import ROUNDING, constant
+from .arrays import constant
 from .cautions import warn
-from .metrics import CLASSES, _checked, _classes, _entropy, _information, _standardised
+from .metrics import CLASSES, _checked, _classes, _entropy, _nearest, _standardised, _table, _values
 
 __all__ = ["InfoMEC", "MinimalitySufficiency", "infomec", "minimality_sufficiency"]
 
@@ -94,7 +94,7 @@ def infomec(z, u, estimator="nearest", bins=20, levels=10, prune=0.05):
     if estimator == "bins":
         table = _table([_classes(column, bins, keep=bins) for column in z.T], factors)
     else:
-        table = _nearest(_standardised(z), factors)
+        table = _nearest(z, factors, NEIGHBOURS)
     told = _shares(table, factors)
     reach = np.ptp(z / np.abs(z).max(), axis=0)  # no difference overflows, no smallest number is lost
     active = reach > prune * reach.max()
@@ -102,22 +102,6 @@ def infomec(z, u, estimator="nearest", bins=20, levels=10, prune=0.05):
         warn(f"codes {lost.tolist()} tell of factors but hardly move beside the largest: write prune=0 to count them")
     read = [_read(_standardised(z), y, factor, most) for y, factor in zip(u.T, factors, strict=True)]
     return InfoMEC(_concentration(told[active]), float(np.mean(read)), _concentration(told[active].T))
-
-
-def _table(codes, factors):
-    """I of each code and factor by counting, (d, K), in nats."""
-    return np.array([[_information(code, factor) for factor in factors] for code in codes])
-
-
-def _nearest(z, factors):
-    """I of each code and factor by distances to neighbours, (d, K), in nats."""
-    from sklearn.feature_selection import mutual_info_classif  # a second to import
-
-    table = np.zeros((z.shape[1], len(factors)))
-    for k, factor in enumerate(factors):
-        if np.bincount(factor).max() > 1:  # a class of one row has no neighbours
-            table[:, k] = mutual_info_classif(z, factor, n_neighbors=NEIGHBOURS, random_state=0)
-    return table
 
 
 def _shares(table, factors):
@@ -137,9 +121,7 @@ def _concentration(rows):
 
 def _read(z, y, classes, most):
     """The share of a factor that a linear model reads from all codes, on the rows that it was fitted on."""
-    values = np.unique(y)
-    step = ROUNDING * np.finfo(np.float64).eps * np.abs(values).max()
-    if 1 + np.sum(np.diff(values) > step) > most:
+    if _values(y, most) is None:
         y = _standardised(y[:, None])
         return max(0.0, 1 - np.mean((y - z @ np.linalg.lstsq(z, y, rcond=None)[0]) ** 2))
     if not classes.any():

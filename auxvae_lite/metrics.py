@@ -353,8 +353,7 @@ def mig(z, u, bins=20, levels=10, estimator="bins"):
         raise ValueError(f'estimator must be "bins" or "nearest", got {estimator!r}')
     factors = [_classes(column, levels, keep=min(CLASSES, len(u) // 5)) for column in u.T]
     if estimator == "bins":
-        codes = [_classes(column, bins, keep=bins) for column in z.T]
-        information = np.array([[_information(code, factor) for factor in factors] for code in codes])
+        information = _table([_classes(column, bins, keep=bins) for column in z.T], factors)
     else:
         information = _nearest(z, factors)
     best = np.sort(information, axis=0)
@@ -362,16 +361,24 @@ def mig(z, u, bins=20, levels=10, estimator="bins"):
 
 
 def _classes(column, bins, keep):
-    """Whole numbers from 0: one for each value, to rounding, if there are at most `keep`; else equal-width bins."""
-    values, index = np.unique(column, return_inverse=True)
-    if len(values) <= keep:
-        step = ROUNDING * np.finfo(np.float64).eps * np.abs(values).max()
-        number = np.cumsum(np.diff(values, prepend=values[0]) > step)  # 0.1 * 3 and 0.3 are one value
-        first = values[np.searchsorted(number, number)]  # of each value's class
-        if (values - first <= step).all():  # a chain of roundings is a scale, not a value
-            return number[index]
-    column, (low, high) = np.ldexp(column, -1), np.ldexp(values[[0, -1]], -1)  # halves, whose spread cannot overflow
+    """Whole numbers from 0: one for each value if there are at most `keep`; else equal-width bins."""
+    numbers = _values(column, keep)
+    if numbers is not None:
+        return numbers
+    column = np.ldexp(column, -1)  # halves, whose spread cannot overflow
+    low, high = column.min(), column.max()
     return np.minimum(bins * ((column - low) / (high - low)), bins - 1).astype(int)
+
+
+def _values(column, keep):
+    """The number of each row's value, those that differ by rounding being one; None for more than `keep` values."""
+    values, index = np.unique(column, return_inverse=True)
+    if len(values) > keep:
+        return None
+    step = ROUNDING * np.finfo(np.float64).eps * np.abs(values).max()
+    number = np.cumsum(np.diff(values, prepend=values[0]) > step)  # 0.1 * 3 and 0.3 are one value
+    first = values[np.searchsorted(number, number)]  # of each value's class
+    return number[index] if (values - first <= step).all() else None  # a chain of roundings is a scale, not a value
 
 
 def _entropy(classes):
@@ -383,7 +390,13 @@ def _information(a, b):
     return max(0.0, _entropy(a) + _entropy(b) - _entropy(a * (b.max() + 1) + b))  # a rounding below 0 is 0
 
 
-def _nearest(z, factors):
+def _table(codes, factors):
+    """I of each code and factor by counting, (d, K), in nats."""
+    return np.array([[_information(code, factor) for factor in factors] for code in codes])
+
+
+def _nearest(z, factors, neighbours=3):
+    """I of each code and factor by distances to neighbours, (d, K), in nats."""
     from sklearn.feature_selection import mutual_info_classif  # a second to import
 
     information = np.zeros((z.shape[1], len(factors)))
@@ -391,7 +404,9 @@ def _nearest(z, factors):
     if varies.any():  # scikit-learn adds a little noise to break ties, from which a constant code seems to learn
         for k, factor in enumerate(factors):
             if np.bincount(factor).max() > 1:  # a class of one row has no neighbours
-                information[varies, k] = mutual_info_classif(z[:, varies], factor, random_state=0)
+                information[varies, k] = mutual_info_classif(
+                    z[:, varies], factor, n_neighbors=neighbours, random_state=0
+                )
     return information
 
 
@@ -463,8 +478,8 @@ def _importance(z, u, train, held_out, model, seed=0):
         if model == "boosting":
             from sklearn.ensemble import GradientBoostingClassifier
 
-            y = _classes(y, len(y), CLASSES)
-            if y.max() >= CLASSES:
+            y = _values(y, CLASSES)
+            if y is None:
                 raise ValueError(f'"boosting" classifies: factor column {k} has over {CLASSES} values; take "trees"')
             fitted = GradientBoostingClassifier(random_state=seed).fit(z[train], y[train])
             scores.append(np.mean(fitted.predict(z[held_out]) == y[held_out]))

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from . import files, older, priors
-from .arrays import by_name, take, take_images
+from .arrays import by_name, listed, take, take_images
 from .cautions import warn
 from .scalings import LOG_FLOOR, Scaling
 
@@ -76,8 +76,9 @@ class AuxVAE(nn.Module):
     def __init__(self, image_shape, factors=(), latent_dim=10, widths=(16, 32, 64, 128),
                  image_scaling=None, factor_scaling=None, likelihood="gaussian"):  # fmt: skip
         super().__init__()
-        if isinstance(factors, str) or len(set(factors)) < len(tuple(factors)):
-            raise ValueError(f"factors must be a list of different names, got {factors!r}")
+        factors = listed("factors", factors)
+        if len(set(factors)) < len(factors):
+            raise ValueError(f"factors must differ, got {', '.join(factors)}")
         self.image_shape, self.factors = tuple(image_shape), tuple(factors)
         self.latent_dim, self.widths, self.likelihood = latent_dim, tuple(widths), likelihood
         if likelihood not in LIKELIHOODS:

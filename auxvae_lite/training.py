@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from tqdm import trange
 
 from . import checkpoints, files, metrics
-from .arrays import constant, take, take_images
+from .arrays import constant, listed, take, take_images
 from .cautions import warn
 from .datasets import AUGMENTATIONS, FactorDataset
 from .divergences import kl_diag_normal
@@ -92,16 +92,10 @@ class Config:
     keep: str = "last"  # or "best", the weights of the epoch with the lowest validation loss
 
     def __post_init__(self):
-        for name in ("factors", "widths"):
-            value = getattr(self, name)
-            if isinstance(value, str):
-                raise ValueError(f"{name} must be a sequence, got the string {value!r}; write [{value!r}]")
-            if isinstance(value, set | frozenset) or value is not None and not isinstance(value, Iterable):
-                raise ValueError(f"{name} must be a list, which has an order, got {value!r}")
-            object.__setattr__(self, name, None if value is None else tuple(value))
-        odd = [name for name in self.factors or () if not isinstance(name, str)]
-        if odd:
-            raise ValueError(f"factors are names, got {odd[0]!r}; write {str(odd[0])!r}")
+        names = listed("factors", self.factors)
+        object.__setattr__(self, "factors", None if names is None else tuple(names))
+        if isinstance(self.widths, str | set) or not isinstance(self.widths, Iterable):
+            raise ValueError(f"widths must be a list of the encoder's channels, got {self.widths!r}")
         if self.factors is not None and len(set(self.factors)) < len(self.factors):
             raise ValueError(f"factors must differ, got {', '.join(self.factors)}")
         for name, least in WHOLE.items():
@@ -244,7 +238,9 @@ def fit(config, data, validation=None, model_class=AuxVAE, terms=terms, checkpoi
     Raises:
         ValueError: for a factor that the data lack or that is constant, fewer latents than factors, fewer than two
             training rows, symmetries that the images do not have, validation rows of another shape or without the
-            factors, or a checkpoint that is damaged or belongs to another configuration or other data.
+            factors, a checkpoint that is damaged or belongs to another configuration or other data, or, with a
+            checkpoint, `terms` without a name.
+        OSError: if the checkpoint could not be written, before the first epoch.
         FloatingPointError: when a term stops being finite, naming epoch, batch and term; the checkpoint stays as it
             was after the last whole epoch.
 

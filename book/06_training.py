@@ -342,8 +342,9 @@ print(results.pool_table(pool, run=scores))
 
 # %% [markdown]
 # Does *your* run agree with them? Whatever its seed, each score should lie within five of the pool's standard
-# deviations from its mean, or within 0.001 where that is more. With other parameters than the headline's there is
-# nothing to compare.
+# deviations from its mean, or within 0.001 where that is more: five, because so few seeds tell little about the next
+# one. For normalised LDS this is a coarse check. It notices a model without $\lambda_2$, whose row stands in a table
+# below, but no change of a few hundredths. With other parameters than the headline's there is nothing to compare.
 
 # %%
 fields = Config.__dataclass_fields__

@@ -559,7 +559,8 @@ judged = {}
 for name, code in ("the factors themselves", pair), ("sum and difference", mixed):
     modularity, explicit, compact = infomec(code, pair)
     minimal, sufficient = minimality_sufficiency(code, pair)
-    judged[name] = sap(code, pair), minimal, sufficient
+    judged[name] = sap(code, pair), lds(code, pair).value, modularity, compact
+    judged[name] += minimal, sufficient
     print(f"{name:<23} MIG {mig(code, pair):.2f}, SAP {sap(code, pair):.2f}, "
           f"LDS {lds(code, pair).value:.2f}")
     print(f"{'':<23} M {modularity:.2f}, E {explicit:.2f}, C {compact:.2f}; "
@@ -569,15 +570,18 @@ for name, code in ("the factors themselves", pair), ("sum and difference", mixed
 right, wrong = judged.values()
 check("SAP of the factors, 1 - 0.81", right[0], 0.19, tol=0.04)
 check("SAP of sum and difference, 0.95 - 0.05", wrong[0], 0.9, tol=0.03)
-check("minimality of the factors", right[1], 1, tol=1e-9)
-check("sufficiency of the factors", right[2], 1, tol=1e-9)
-check("sufficiency of sum and difference", wrong[2], 0.57, tol=0.05)
+assert right[1] < wrong[1] and right[3] < wrong[3]  # LDS and compactness
+assert wrong[2] < right[2] < 0.5  # modularity
+check("minimality of the factors", right[4], 1, tol=1e-9)
+check("sufficiency of the factors", right[5], 1, tol=1e-9)
+check("sufficiency of sum and difference", wrong[5], 0.57, tol=0.05)
 
 # %% [markdown]
-# SAP, LDS and compactness clearly prefer the wrong code, and MIG does by a little. They punish a factor that a second
-# code tells of, and here even a perfect code tells of the other factor, through the correlation. Sum and difference are
-# uncorrelated: most of what can be told of either factor stands in the sum, as if the factor sat in one place.
-# Modularity prefers the right code, but gives it less than a half. Minimality and sufficiency give it 1 and 1.
+# SAP, LDS and compactness clearly prefer the wrong code; MIG hardly tells the two apart, and which of them it prefers
+# depends on the draw. They punish a factor that a second code tells of, and here even a perfect code tells of the other
+# factor, through the correlation. Sum and difference are uncorrelated: most of what can be told of either factor stands
+# in the sum, as if the factor sat in one place. Modularity prefers the right code, but gives it less than a half.
+# Minimality and sufficiency give it 1 and 1.
 #
 # They have limits, too. Every code has to be minimal, so five free latents beside five perfect ones halve minimality:
 # give them the guided latents only. A copy costs nothing. And classes of equal width notice a bent scale, as in MIG.

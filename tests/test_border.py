@@ -334,7 +334,7 @@ def test_a_traversal_takes_a_list(model):
     ("changes", "message"),
     [
         ({"sigma": True}, "sigma must be a finite number, got True"),
-        ({"widths": 8}, "widths must be a list, which has an order, got 8"),
+        ({"widths": 8}, "widths must be a list of the encoder's channels, got 8"),
         ({"factors": {"a", "b"}}, "factors must be a list, which has an order, got {"),
         ({"seed": 2**32}, "seed must be at most 1431655764"),
         ({"threads": 2**40}, "threads must be at most 2147483647"),
@@ -391,14 +391,18 @@ def test_threads_may_encode_with_a_model_in_training_mode(model):
     assert all(torch.equal(tensor, state[name]) for name, tensor in training.state_dict().items())
 
 
+def never(*arguments):
+    raise AssertionError("training has begun")
+
+
 def test_what_would_fail_after_an_epoch_fails_before(tmp_path):
     data = squares(20)
     (tmp_path / "file").touch()
     for path in (tmp_path, tmp_path / "file/run.safetensors"):
         with pytest.raises(OSError, match=str(path)):
-            fit(Config(**TINY), data, checkpoint=path)
+            fit(Config(**TINY), data, terms=never, checkpoint=path)
     with pytest.raises(ValueError, match="validation holds no row: give some, or None"):
-        fit(Config(**TINY), data, data.rows([]), terms=None)
+        fit(Config(**TINY), data, data.rows([]), terms=never)
 
 
 def test_a_subclass_loads_what_it_saved(tmp_path):
@@ -429,7 +433,7 @@ def test_numpys_numbers_are_turned_into_numbers_that_a_file_holds(tmp_path):
     config = Config(**TINY | {"lr": np.float32(1e-3), "beta": np.int64(2), "factors": (np.str_("side"),), "epochs": 1})
     assert [type(value) for value in (config.lr, config.beta)] == [float, int]
     fit(config, squares(20), checkpoint=tmp_path / "c")[0].save(tmp_path / "m")
-    with pytest.raises(ValueError, match="factors are names, got 1; write '1'"):
+    with pytest.raises(ValueError, match="factors must be strings, got 1; write '1'"):
         Config(factors=(1,))
     for narrow in (lambda: Config(widths=(1, 1)), lambda: AuxVAE((1, 28, 28), widths=(1, 1))):
         with pytest.raises(ValueError, match="each of widths must be at least 2"):
