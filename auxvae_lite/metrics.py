@@ -14,8 +14,8 @@ import numpy as np
 from .arrays import ROUNDING, check_spread, constant, take
 from .cautions import warn
 
-__all__ = ["DCI", "LDS", "correlations", "dci", "disentanglement_completeness", "expected_null", "lds", "lds_ranks",
-           "mig", "sap", "ssim", "ssim_reference", "ssim_scores"]  # fmt: skip
+__all__ = ["DCI", "LDS", "correlations", "dci", "disentanglement_completeness", "expected_null", "kurtosis", "lds",
+           "lds_ranks", "mig", "sap", "ssim", "ssim_reference", "ssim_scores"]  # fmt: skip
 
 FEW = 300  # rows, with which trees give a perfect code a disentanglement of .84
 WINDOW = 7  # pixels, scikit-image's default
@@ -265,6 +265,30 @@ def lds_ranks(z, u, permutations=5, seed=0):
     z, u = _checked(z, u)
     z = np.where(constant(z), 0, z)  # a rounding has no rank
     return lds(*(np.apply_along_axis(rankdata, 0, a) for a in (z, u)), permutations, seed)
+
+
+def kurtosis(z):
+    r"""How heavy the tails of each column are: 3 for a normal one, 1.8 for a uniform one, large for a few outliers.
+
+    .. math:: \frac{\frac1n \sum_i (z_i - \bar z)^4}{\bigl(\frac1n \sum_i (z_i - \bar z)^2\bigr)^2}
+
+    Arguments:
+        z: Shape (n, d).
+
+    Returns:
+        Shape (d,), at least 1; NaN for a column that is constant to rounding.
+
+    Example:
+        >>> kurtosis([[-1.0, 0.0], [1.0, 0.0]])
+        array([ 1., nan])
+
+    References:
+        Chapter 14.
+    """
+    z = take(z, "codes")
+    if z.ndim != 2 or len(z) < 2:
+        raise ValueError(f"codes must have shape (n, d), n at least 2; got {z.shape}")
+    return np.where(constant(z), np.nan, (_standardised(z) ** 4).mean(0))
 
 
 def _lds(rho):

@@ -20,7 +20,7 @@ __all__ = ["LIKELIHOODS", "AuxVAE", "Output", "Posterior"]
 LIKELIHOODS = ("gaussian", "bernoulli")
 FIELDS = (  # of a file's header; a checkpoint has "run", too
     "model", "image_shape", "factors", "latent_dim", "widths", "image_scaling", "factor_scaling", "likelihood",
-    "provenance", "run",
+    "decoder_bias", "free_mean", "provenance", "run",
 )  # fmt: skip
 MODES = threading.Lock()  # threads change a model's mode one at a time
 FAR = 10  # scaled units: ten standard deviations, or ten ranges, from the training rows
@@ -48,6 +48,18 @@ class Output(NamedTuple):
     z: Tensor
 
 
+class Constant(nn.Module):
+    """Adds a number of its own to each channel and place, shape (C, H, W); 0 at first."""
+
+    def __init__(self, *shape):
+        super().__init__()
+        self.bias = nn.Parameter(torch.zeros(shape))
+
+    def forward(self, x):
+        """Maps (B, C, H, W) to the same shape."""
+        return x + self.bias
+
+
 class AuxVAE(nn.Module):
     """Encoder, decoder and the two scalings, so that data units go in and come out.
 
@@ -63,6 +75,9 @@ class AuxVAE(nn.Module):
         image_scaling, factor_scaling: `Scaling`s fitted on training rows; `fit` supplies them.
         likelihood: Of the pixels, one of `LIKELIHOODS`. With "bernoulli", the decoder's output are logits, and `decode`
             gives probabilities; with the other it is the scaled pixels.
+        decoder_bias: A constant for each place in the decoder's first layer. Without it that layer is linear, and what
+            all images share, such as a bright middle, can only come from a free latent whose mean is not 0 (chapter
+            14).
 
     Raises:
         ValueError: for fewer latents than factors, fewer than two widths, or an image below 16 pixels a side.
@@ -74,7 +89,7 @@ class AuxVAE(nn.Module):
     guided = True  # the first K latents are meant to be the factors; subclasses may have none such
 
     def __init__(self, image_shape, factors=(), latent_dim=10, widths=(16, 32, 64, 128),
-                 image_scaling=None, factor_scaling=None, likelihood="gaussian"):  # fmt: skip
+                 image_scaling=None, factor_scaling=None, likelihood="gaussian", decoder_bias=True):  # fmt: skip
         super().__init__()
         factors = listed("factors", factors)
         if len(set(factors)) < len(factors):
@@ -95,6 +110,7 @@ class AuxVAE(nn.Module):
             raise ValueError(f"images need at least {2 ** len(self.widths)} pixels a side, got {self.image_shape}")
         self.image_scaling = image_scaling or Scaling("minmax")
         self.factor_scaling = factor_scaling or Scaling("minmax")
+        self.decoder_bias, self.free_mean = decoder_bias, ()
         self._users, self._mode = 0, True  # of the evaluation mode, and the mode before them
         self.provenance = {}  # how it was trained; `fit` fills it and `save` keeps it
         channels, *size = self.image_shape
@@ -116,6 +132,7 @@ class AuxVAE(nn.Module):
         """Latents (B, d, 1, 1) to scaled images (B, C, H, W)."""
         sizes, widths = sizes[-2::-1], [width // 2 for width in self.widths[-2::-1]]
         layers, ins = [nn.ConvTranspose2d(self.latent_dim, widths[0], sizes[0], bias=False)], widths[0]
+        layers += [Constant(ins, *sizes[0])] if self.decoder_bias else []
         for outs, (small, large) in zip([*widths[1:], channels], pairwise(sizes), strict=True):
             odd = tuple(b - 2 * a for a, b in zip(small, large, strict=True))  # 1 where a halving rounded down
             layers += [nn.BatchNorm2d(ins), nn.SiLU()]
@@ -190,29 +207,38 @@ class AuxVAE(nn.Module):
         """The decoder's output in data units: the scaling undone, and before that, for "bernoulli", the logits."""
         return self.image_scaling.inverse(x_hat.sigmoid() if self.likelihood == "bernoulli" else x_hat)
 
-    def generate(self, u, generator=None):
-        """New images with given factors: z_aux at its prior mean, z_recon drawn from its prior.
+    def generate(self, u, generator=None, *, free="sample"):
+        """New images with given factors: z_aux at its prior mean, z_recon drawn from its prior, as (5.1) says.
 
         Arguments:
             u: Factors in their own units, shape (n, K), columns as in `self.factors`; or columns by name, as a
                 dictionary or a table, in any order.
-            generator: `torch.Generator` of z_recon; None leaves z_recon at 0.
+            generator: `torch.Generator` of z_recon; None takes torch's global one.
+            free: "sample" draws z_recon, so that one u gives another image each time; "mean" leaves it in its middle.
 
         Returns:
             Tensor of shape (n, C, H, W), in data units.
 
         Raises:
-            ValueError: if there is not one column per factor, names are other than the model's, or a value is not
-                finite or has no place in the scaling.
+            ValueError: if there is not one column per factor, names are other than the model's, a value is not
+                finite or has no place in the scaling, or `free` is anything else.
 
         Warns of a factor far outside what the model was told.
+
+        The middle is 0. A model without `decoder_bias` is trained into another: there `free_mean`, the mean of the
+        training images' codes, which `fit` keeps, takes its place (chapter 14).
         """
+        if generator is not None and not isinstance(generator, torch.Generator):
+            raise ValueError(f"write generator=torch.Generator().manual_seed(0), got {generator!r}")
+        if free not in ("sample", "mean"):
+            raise ValueError(f'free must be "sample" or "mean", got {free!r}')
         z = priors.targeted_prior(self._scaled_factors(u), self.latent_dim, 1.0).mean
-        if generator is not None:
-            if not isinstance(generator, torch.Generator):
-                raise ValueError(f"write generator=torch.Generator().manual_seed(0), got {generator!r}")
-            free = z[:, len(self.factors) :]
-            free[:] = torch.randn(free.shape, generator=generator, dtype=z.dtype, device=generator.device).to(z.device)
+        rest = z[:, len(self.factors) :]
+        if free == "sample":
+            place = z.device if generator is None else generator.device
+            rest[:] = torch.randn(rest.shape, generator=generator, dtype=z.dtype, device=place).to(z.device)
+        if self.free_mean:
+            rest += torch.tensor(self.free_mean, dtype=z.dtype, device=z.device)
         return self.decode(z)
 
     def traverse(self, image, latent, values):
@@ -261,6 +287,8 @@ class AuxVAE(nn.Module):
             "image_scaling": [self.image_scaling.kind, self.image_scaling.softening],
             "factor_scaling": [self.factor_scaling.kind, self.factor_scaling.softening],
             "likelihood": self.likelihood,
+            "decoder_bias": self.decoder_bias,
+            "free_mean": self.free_mean,
             "provenance": self.provenance,
         }
         return self.state_dict(), header
@@ -296,8 +324,9 @@ class AuxVAE(nn.Module):
             scalings[name] = Scaling(kind, weights[f"{name}.offset"], weights[f"{name}.scale"], float(softening))
         with torch.device("meta"):  # allocates nothing, whatever sizes the header claims
             shape = (header[name] for name in ("image_shape", "factors", "latent_dim", "widths"))
-            model = cls(*shape, **scalings, likelihood=header["likelihood"])
+            model = cls(*shape, **scalings, likelihood=header["likelihood"], decoder_bias=header["decoder_bias"])
         model.load_state_dict(weights, assign=True)
+        model.free_mean = tuple(map(float, header["free_mean"]))
         model.provenance = dict(header["provenance"])
         return model.to(memory_format=torch.channels_last)
 

@@ -10,6 +10,10 @@ __all__ = ["SETTINGS", "complete"]
 
 SETTINGS = {  # field: what every file that does not name it was made with
     "likelihood": "gaussian",
+    "decoder_bias": False,
+    "beta_free": 1.0,
+    "dependence": None,
+    "free_mean": (),
 }
 
 

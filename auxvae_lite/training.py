@@ -1,9 +1,10 @@
 r"""Training: the one place where the terms of the loss are added.
 
-.. math:: L = \frac{R + \beta\,\mathrm{KL}}{P} + \lambda_1\,(\text{explicitness} + \text{intra})
-          + \lambda_2\,\text{inter}
+.. math:: L = \frac{R + \beta\,(\mathrm{KL}_\mathrm{aux} + \beta_\mathrm{free} \mathrm{KL}_\mathrm{recon})}{P}
+          + \lambda_1\,(\text{explicitness} + \text{intra}) + \lambda_2\,\text{inter}
 
-with the reconstruction term R and the KL averaged over the batch, and P the number of pixels (chapter 6).
+with the reconstruction term R and the KL averaged over the batch, and P the number of pixels (chapter 6). The paper's
+objective has beta_free = 1 and powers in inter: `Config.paper()`. Chapter 14 says why ours has not.
 """
 
 import functools
@@ -23,10 +24,11 @@ import torch
 from torch import Tensor, nn
 from tqdm import trange
 
-from . import checkpoints, files, metrics
+from . import checkpoints, files, metrics, regularizers, sensitivity
 from .arrays import constant, listed, take, take_images
 from .cautions import warn
 from .datasets import AUGMENTATIONS, FactorDataset
+from .dependence import ROWS, distance_correlation, hsic, wrap
 from .divergences import kl_diag_normal
 from .models import LIKELIHOODS, AuxVAE
 from .priors import targeted_prior
@@ -52,8 +54,12 @@ WHOLE = {"latent_dim": 1, "degree": 1, "epochs": 1, "batch_size": 2, "seed": 0, 
 MOST = {"seed": (2**32 - 3) // 3}  # three are made from one, and torch looks at 32 bits of each; of others:
 LARGEST = 2**31 - 1
 POSITIVE = ("sigma", "lr", "clip", "prior_variance")
-WEIGHTS = ("beta", "lambda_1", "lambda_2")
+WEIGHTS = ("beta", "beta_free", "lambda_1", "lambda_2")
+BY_DISTANCES = {"distance": distance_correlation, "hsic": hsic}
+DEPENDENCES = (None, *READINGS, "wrapped", *BY_DISTANCES)
+PAPER = {"decoder_bias": False, "beta_free": 1.0, "dependence": None, "lambda_2": 0.6}
 NARROW = 0.05  # of the scaled range: pixels that span less are hardly seen by the loss
+LIVE = 0.01  # share of a free latent's spread that images decide, above which it is live
 FAINT = 0.01  # of asinh's softening, below which it is a straight line, and of the widest channel's range
 BUILDING = threading.Lock()  # the first weights come from torch's one global generator
 RUNNING = []  # its state when each running `fit` began
@@ -72,11 +78,14 @@ class Config:
     widths: tuple = (16, 32, 64, 128)  # half the authors', and a decoder of half that: enough for 33x33 pixels
     likelihood: str = "gaussian"  # of pixels; or "bernoulli", for those that are 0 or 1
     sigma: float = 0.015  # gaussian pixel noise in scaled units; smaller favours reconstruction
+    decoder_bias: bool = False  # a constant for each place in the decoder's first layer
     beta: float = 1.0  # the ELBO
+    beta_free: float = 1.0  # times beta: on the free latents' KL, where some latents are guided
     lambda_1: float = 0.1  # the authors' .5 costs psf .006 and gains nothing (chapter 6)
     lambda_2: float = 0.6  # near the authors' reg_inter of .4
     degree: int = 3  # of inter, as in the authors' code; explicitness and intra stay at 1
     reading: str = "powers"  # the authors' code
+    dependence: str | None = None  # what inter measures; None means powers of the means, as `reading` says
     prior_variance: float | None = None  # None means 1/n_train, Eq. 3
     epochs: int = 22  # what a minute and a quarter on one core allows for 11,468 galaxies
     batch_size: int = 128
@@ -90,6 +99,18 @@ class Config:
     precision: str = "float32"  # "bfloat16" pays only where the processor has it: time it first
     threads: int = 1
     keep: str = "last"  # or "best", the weights of the epoch with the lowest validation loss
+
+    @classmethod
+    def paper(cls, **changes):
+        """The paper's own objective, Eqs. 3, 4 and 6-9, with our network and schedule.
+
+        Arguments:
+            changes: Fields to set otherwise, such as `epochs`.
+
+        References:
+            arXiv 2507.00298; chapter 14 says what `Config()` does differently, and why.
+        """
+        return cls(**PAPER | changes)
 
     def __post_init__(self):
         names = listed("factors", self.factors)
@@ -117,12 +138,15 @@ class Config:
             ("augment", tuple(AUGMENTATIONS)),
             ("precision", ("float32", "bfloat16")),
             ("reading", READINGS),
+            ("dependence", DEPENDENCES),
+            ("decoder_bias", (False, True)),
             ("image_scaling", KINDS),
             ("factor_scaling", KINDS),
             ("keep", ("last", "best")),
         ):
             if getattr(self, name) not in choices:
-                raise ValueError(f"{name} must be one of {', '.join(choices)}; got {getattr(self, name)!r}")
+                raise ValueError(f"{name} must be one of {', '.join(map(str, choices))}; got {getattr(self, name)!r}")
+        object.__setattr__(self, "decoder_bias", bool(self.decoder_bias))  # NumPy's is none for JSON
 
 
 def _whole(name, value, least):
@@ -138,13 +162,17 @@ def _whole(name, value, least):
 
 
 class Terms(NamedTuple):
-    """The loss's terms before weighting: R and KL in nats per image, the penalties as sums of correlations."""
+    """The loss's terms before weighting: R and KL in nats per image, the penalties as sums of correlations.
+
+    `kl_free` is the part of `kl` that the free latents have, where others are guided; 0 where none is.
+    """
 
     reconstruction: Tensor
     kl: Tensor
     explicitness: Tensor
     intra: Tensor
     inter: Tensor
+    kl_free: Tensor | float = 0.0
 
 
 class Fit(NamedTuple):
@@ -198,14 +226,32 @@ def terms(config, output, x, u, prior_variance):
     """
     mu, logvar = output.posterior
     prior = targeted_prior(u, mu.shape[1], prior_variance)
-    kl = kl_diag_normal(mu, logvar, *prior).sum(1).mean()
+    kl = kl_diag_normal(mu, logvar, *prior)
+    K = u.shape[1]
+    kl_free = kl[:, K:].sum(1).mean() if K else 0.0
     R = reconstruction(config, output.x_hat, x)
-    return Terms(R, kl, *penalties(mu, u, config.degree, config.reading))
+    return Terms(R, kl.sum(1).mean(), *_penalties(config, mu, u), kl_free)
+
+
+def _penalties(config, mu, u):
+    """Explicitness and intra of the guided means; inter of the free latents, as `config.dependence` measures it."""
+    K = u.shape[1]
+    if config.dependence == "wrapped":
+        return penalties(torch.cat([mu[:, :K], wrap(mu[:, K:])], dim=1), u, config.degree, config.reading)
+    if config.dependence is None or not 0 < K < mu.shape[1]:
+        return penalties(mu, u, config.degree, config.reading)
+    explicit, intra, inter = penalties(mu[:, :K], u, config.degree, config.reading)
+    if config.dependence in READINGS:
+        return explicit, intra, regularizers.inter(mu[:, K:], u, config.degree, config.dependence)
+    if len(u) > 3:
+        inter = BY_DISTANCES[config.dependence](mu[:ROWS, K:], u[:ROWS]).sum()
+    return explicit, intra, inter
 
 
 def total(config, parts, pixels):
     """The loss of `Terms`: the equation at the head of this module, with `pixels` = P."""
-    elbo = (parts.reconstruction + config.beta * parts.kl) / pixels
+    kl = parts.kl + (config.beta_free - 1) * parts.kl_free
+    elbo = (parts.reconstruction + config.beta * kl) / pixels
     guided = parts.explicitness + parts.intra
     return elbo + config.lambda_1 * guided + config.lambda_2 * parts.inter
 
@@ -271,8 +317,9 @@ def _fit(config, data, validation, model_class, terms, names, checkpoint, identi
         _check_pixels(config, _tensors(image_scaling, validation, names, "cpu")[0])
     with _first_weights(config.seed):
         model = model_class(
-            x.shape[1:], names, config.latent_dim, config.widths, image_scaling, factor_scaling, config.likelihood
-        )
+            x.shape[1:], names, config.latent_dim, config.widths, image_scaling, factor_scaling, config.likelihood,
+            decoder_bias=config.decoder_bias,
+        )  # fmt: skip
     model.to(device)
     model.provenance = {"config": asdict(config), "prior_variance": prior_variance, "data": data.provenance}
     run = _start(config, model, len(x))
@@ -300,6 +347,8 @@ def _fit(config, data, validation, model_class, terms, names, checkpoint, identi
             checkpoints.save(checkpoint, run, identity)
     if config.keep == "best":
         model.load_state_dict(run.best)
+    if not config.decoder_bias:
+        model.free_mean = tuple(model.cpu().encode(data.images).mu[:, len(names) :].mean(0).tolist())
     activity = latent_activity(model.cpu().eval(), data.rows(slice(0, 2048)), prior_variance)
     _warn_of_collapse(activity, names if model.guided else ())
     return Fit(model, run.history)
@@ -480,7 +529,7 @@ def _epoch(config, run, x, u, prior_variance, terms):
             torch.nn.utils.clip_grad_norm_(model.parameters(), config.clip)
         run.optimiser.step()
         run.schedule.step()
-        sums += torch.stack([*parts, loss]).detach() * len(index)
+        sums += _stacked(*parts, loss).detach() * len(index)
     record = dict(zip([*Terms._fields, "loss"], (sums / len(x)).tolist(), strict=True))
     return record | {"seconds": time.perf_counter() - start}
 
@@ -513,7 +562,7 @@ def _measure(model, config, data, prior_variance, terms):
         index = slice(rows[0], rows[-1] + 1)
         parts = terms(config, model(x[index], u=u[index]), x[index], u[index], prior_variance)
         _check_finite(parts, f"the given rows, from row {rows[0]}")
-        sums += torch.stack([*parts, total(config, parts, x[0].numel())]) * len(rows)
+        sums += _stacked(*parts, total(config, parts, x[0].numel())) * len(rows)
     return dict(zip([*Terms._fields, "loss"], (sums / len(x)).tolist(), strict=True))
 
 
@@ -566,12 +615,17 @@ def _batches(n, batch_size):
     return max(1, n // batch_size)
 
 
+def _stacked(first, *others):
+    """Scalars as one tensor, plain numbers among them."""
+    return torch.stack([first, *(torch.as_tensor(value, dtype=first.dtype, device=first.device) for value in others)])
+
+
 def _check_finite(parts, place):
-    if torch.isfinite(torch.stack(parts)).all():  # one question, not five, to a GPU
+    if torch.isfinite(_stacked(*parts)).all():  # one question, not six, to a GPU
         return
     for name, value in parts._asdict().items():
-        if not torch.isfinite(value):
-            raise FloatingPointError(f"{place}: {name} is {value.item()}. Lower lr, or check the data's scale")
+        if not math.isfinite(value):
+            raise FloatingPointError(f"{place}: {name} is {float(value)}. Lower lr, or check the data's scale")
 
 
 class Evaluation(NamedTuple):
@@ -581,31 +635,40 @@ class Evaluation(NamedTuple):
     reference: dict
 
 
-def evaluate(model, data):
+def evaluate(model, data, render=None):
     r"""Score reconstructions and codes (posterior means) on rows that training never saw.
 
     Arguments:
         model: An `AuxVAE`.
         data: A `FactorDataset`.
+        render: For the ceiling of `generate_ssim` where the model is told some of the data's factors alone: a function
+            from factors (n, K), columns as in the data, to noiseless images, such as `galaxies.render`.
 
     Returns:
-        `Evaluation`. Scores: SSIM in its conventions; `lds` and `lds_normalised` over all of the data's factors;
-        `sap_r2`; `corr_NAME` of each guided latent with its factor; `corr_aux_recon`, the mean \|rho\| between
-        guided and free latents. A factor that is constant in these rows is left out of all but SSIM, and SAP is left
-        out for a single latent, each with a warning; without factors there is SSIM alone. Reference: SSIM's rows, LDS's
-        floor, ceiling, live latents and n, and the value of `corr_aux_recon` for independent latents.
+        `Evaluation`. Scores: SSIM in its conventions; `lds` and `lds_normalised` over all of the data's factors, and of
+        their ranks `lds_ranks` and `lds_ranks_normalised`; `sap_r2`; `corr_NAME` of each guided latent with its factor;
+        `corr_aux_recon`, the mean \|rho\| between guided and free latents. Of models that are told factors:
+        `generate_ssim`, of `generate` for these rows' factors, free latents drawn, with the noiseless truth, where that
+        is known; `told_by_free_NAME`, R^2 of each told factor from samples of the free latents (`sensitivity.told`);
+        and `kurtosis_J` of each free latent's means, J from 0, if it is live: Var mu / (Var mu + E sigma^2) > .01.
+
+        A factor that is constant in these rows is left out of all but SSIM, and SAP is left out for a single latent,
+        each with a warning; without factors there is SSIM alone. Reference: SSIM's rows, LDS's floor, ceiling, live
+        latents and n, the value of `corr_aux_recon` for independent latents, floors (shuffled rows) and, for
+        `generate_ssim`, the ceiling: the noiseless truth is 1 where every factor is told, and the simulator with the
+        told factors and the others from other rows where not. More than the ceiling means too little variety.
 
     References:
-        Chapters 6 and 7.
+        Chapters 6, 7 and 14.
     """
     if not hasattr(model, "encode"):
         raise ValueError(
             f"write evaluate(model, data), with model, history = fit(...); got {type(model).__name__} as model"
         )
     _check_data("the", data)
-    mu = model.encode(data.images).mu
-    x_hat = model.decode(mu).numpy()
-    mu, K = mu.numpy(), len(model.factors)
+    posterior = model.encode(data.images)
+    x_hat = model.decode(posterior.mu).numpy()
+    mu, K = posterior.mu.numpy(), len(model.factors)
     scores, reference = (
         metrics.ssim_scores(data.images, x_hat, data.clean),
         metrics.ssim_reference(data.images, data.clean),
@@ -620,6 +683,9 @@ def evaluate(model, data):
         score = metrics.lds(mu, u)
         scores |= {"lds": score.value, "lds_normalised": score.normalised}
         reference["lds"] = {"floor": score.floor, "ceiling": score.ceiling, "live": score.live, "n": score.n}
+        ranks = metrics.lds_ranks(mu, u)
+        scores |= {"lds_ranks": ranks.value, "lds_ranks_normalised": ranks.normalised}
+        reference["lds_ranks"] = {"floor": ranks.floor, "ceiling": ranks.ceiling, "live": ranks.live, "n": ranks.n}
     if names and model.latent_dim > 1:
         scores["sap_r2"] = metrics.sap(mu, u)
     elif names:
@@ -630,4 +696,45 @@ def evaluate(model, data):
     if 0 < K < model.latent_dim:
         scores["corr_aux_recon"] = float(np.abs(metrics.correlations(mu[:, :K], mu[:, K:])).mean())
         reference["corr_aux_recon"] = {"independent": metrics.expected_null(len(mu))}
+    if K and model.guided:
+        for found in (_generated(model, data, render), _free(model, posterior, data, same)):
+            scores, reference = scores | found.scores, reference | found.reference
+    return Evaluation(scores, reference)
+
+
+def _generated(model, data, render):
+    """How like the truth are new images with the rows' own factors?"""
+    if data.clean is None:
+        return Evaluation({}, {})
+
+    def like(images):
+        return float(metrics.ssim(data.clean, images).mean())
+
+    images = model.generate(data.columns(model.factors), torch.Generator().manual_seed(0)).numpy()
+    against = {"floor": like(np.roll(images, 1, axis=0))}
+    if set(data.names) == set(model.factors):
+        against["ceiling"] = 1.0
+    elif render is not None:
+        u = np.roll(data.factors, 1, axis=0)
+        told = [data.names.index(name) for name in model.factors]
+        u[:, told] = data.factors[:, told]
+        against["ceiling"] = like(np.asarray(render(u), dtype=np.float32).reshape(images.shape))
+    return Evaluation({"generate_ssim": like(images)}, {"generate_ssim": against})
+
+
+def _free(model, posterior, data, same):
+    """What the free latents tell of the told factors, and how heavy their tails are."""
+    K = len(model.factors)
+    names = [name for name in model.factors if not same[name]]
+    mu, sampled = posterior.mu[:, K:], posterior.sample(torch.Generator().manual_seed(0))[:, K:]
+    varied = mu.var(0)
+    live = varied / (varied + posterior.logvar[:, K:].exp().mean(0)) > LIVE
+    tails = metrics.kurtosis(mu.numpy()) if mu.shape[1] else []
+    scores = {f"kurtosis_{j}": float(tails[j]) for j in range(mu.shape[1]) if live[j]}
+    reference = {name: {"normal": 3.0} for name in scores}
+    if names and mu.shape[1] and len(mu) >= 2 * sensitivity.NEIGHBOURS:
+        told = sensitivity.told(sampled.numpy(), data.columns(names))
+        for name, value, floor in zip(names, *told, strict=True):
+            scores[f"told_by_free_{name}"] = float(value)
+            reference[f"told_by_free_{name}"] = {"floor": float(floor)}
     return Evaluation(scores, reference)

@@ -33,7 +33,7 @@ def config(**changes):
     Returns:
         `training.Config`.
     """
-    settings = {
+    settings = training.PAPER | {
         "widths": (32, 64, 128, 256),
         "beta": 20.0,
         "lambda_1": 0.5,
@@ -96,8 +96,9 @@ def log10_terms(config, output, x, u, prior_variance):
 
 def sampled_terms(config, output, x, u, prior_variance):
     """Our terms, but for explicitness and intra, which see *sampled* z_aux."""
+    explicit, intra, inter = _penalties(config, output, u)
     ours = training.terms(config, output, x, u, prior_variance)
-    return training.Terms(ours.reconstruction, ours.kl, *_penalties(config, output, u))
+    return ours._replace(explicitness=explicit, intra=intra, inter=inter)
 
 
 def _squares(x_hat, x):

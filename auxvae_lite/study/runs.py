@@ -23,9 +23,10 @@ from ..scalings import Scaling
 from ..simulators import galaxies
 from . import authors, baselines, sets, sweep
 
-__all__ = ["METHODS", "TEST_SEED", "machine", "run", "score", "set_task", "task"]
+__all__ = ["METHODS", "TEST_SEED", "machine", "mended", "run", "score", "set_task", "task"]
 
 SIZE = 16384
+MOMENT_OF = {"flux": "flux", "radius": "size", "g1": "g1", "g2": "g2"}  # psf has none of its own
 LATENTS = 10  # rows of every traversal, 0 for latents that a model lacks
 TEST_SEED = 1_000_000
 METHODS = {  # name: model class and terms; a VAE and a beta-VAE are "auxvae" with factors=()
@@ -39,7 +40,7 @@ METHODS = {  # name: model class and terms; a VAE and a beta-VAE are "auxvae" wi
 }
 
 
-def task(config, method="auxvae", n=None, constant_noise=False, groups=(), size=SIZE, test_seed=TEST_SEED):
+def task(config, method="auxvae", n=None, constant_noise=False, groups=(), size=SIZE, test_seed=TEST_SEED, rows="test"):
     """A task for `run` on galaxies.
 
     Arguments:
@@ -48,21 +49,26 @@ def task(config, method="auxvae", n=None, constant_noise=False, groups=(), size=
         n: Number of training images to keep, at least 2; the epochs grow so that the number of steps stays. None keeps
             all.
         constant_noise: Give all training images the same noise stream, as the authors' code does.
-        groups: Scores beyond those of `score`: "traversal", "drops". None asks for `training.evaluate`'s alone.
+        groups: Scores beyond those of `score`: "traversal", "drops". None asks for `training.evaluate`'s alone, and
+            "generate" for them and `mended`'s.
         size: Galaxies to split into training, validation and the rest; and, with `test_seed`, to score on.
         test_seed: Seed of the galaxies that are scored.
+        rows: "test" scores those; "validation", for choosing, the rows that `split` keeps for it.
 
     Raises:
-        ValueError: for an unknown method.
+        ValueError: for an unknown method, or other rows.
     """
+    if rows not in ("test", "validation"):
+        raise ValueError(f'rows must be "test" or "validation", got {rows!r}')
     if method not in METHODS:
         raise ValueError(f"no method {method!r}; choose one of {', '.join(METHODS)}")
     data = {"size": size, "test_seed": test_seed, "n": n, "constant_noise": constant_noise}
+    data |= {} if rows == "test" else {"rows": rows}  # a task's name is made of what it says
     return {
         "method": method,
         "config": asdict(config),
         "data": data,
-        "groups": groups if groups is None else list(groups),
+        "groups": groups if groups is None or isinstance(groups, str) else list(groups),
     }
 
 
@@ -125,9 +131,11 @@ def run(task, device="cpu", checkpoints=None, code="unknown"):
     if "set" in data:
         scores, reference = sets.score(model, parts, sets.SETS[data["set"]].groups)
     else:
-        test = _galaxies(data["size"], data["test_seed"])
+        test = validation if data.get("rows") == "validation" else _galaxies(data["size"], data["test_seed"])
         if task["groups"] is None:
-            scores, reference = training.evaluate(model, test)
+            scores, reference = training.evaluate(model, test, galaxies.render)
+        elif task["groups"] == "generate":
+            scores, reference = mended(model, test)
         else:
             scores, reference = score(model, train, validation, test, task["groups"])
     clock.append(time.perf_counter())
@@ -145,6 +153,40 @@ def _without_epochs(task):
 @lru_cache(maxsize=6)
 def _galaxies(size, seed, constant_noise=False):
     return FactorDataset(*galaxies.simulate(size, seed, constant_noise))
+
+
+def mended(model, test):
+    """Scores of chapter 14: does the model make what it is asked for, and do free latents leave the factors alone?
+
+    Arguments:
+        model: An `AuxVAE` that is told some of the galaxies' factors.
+        test: A `FactorDataset` of galaxies.
+
+    Returns:
+        As `training.evaluate` does, and in the scores also
+
+        - `generate_mean_ssim`: of `generate(u, free="mean")`, the free latents in their middle; its reference has the
+          ceiling, the simulator with the factors that are not told in theirs;
+        - `light_WHERE_SHARE`, WHERE being sample or mean: the 5th, 50th and 95th of a hundred parts of generated over
+          true counts;
+        - `moves_NAME`: the most that a free latent's traversal moves a told factor's moment, in that moment's sd.
+    """
+    scores, reference = training.evaluate(model, test, galaxies.render)
+    asked, true = test.columns(model.factors), test.clean.sum((1, 2, 3))
+    for free in ("sample", "mean"):
+        images = model.generate(asked, torch.Generator().manual_seed(0), free=free).numpy()
+        shares = np.quantile(images.sum((1, 2, 3)) / true, (0.05, 0.5, 0.95))
+        scores |= {f"light_{free}_{name}": float(share) for name, share in zip((5, 50, 95), shares, strict=True)}
+    middle = np.median(test.factors, axis=0) * np.ones_like(test.factors)
+    middle[:, [test.names.index(name) for name in model.factors]] = asked
+    ceiling = metrics.ssim(test.clean, galaxies.render(middle).numpy()).mean()
+    scores["generate_mean_ssim"] = float(metrics.ssim(test.clean, images).mean())
+    reference["generate_mean_ssim"] = {"ceiling": float(ceiling)}
+    moved = sensitivity.traversal(model, test).matrix[len(model.factors) :]
+    for name in set(MOMENT_OF) & set(model.factors):
+        found = moved[:, sensitivity.MOMENTS.index(MOMENT_OF[name])]
+        scores[f"moves_{name}"] = float(np.nanmax(found, initial=0))
+    return training.Evaluation(scores, reference)
 
 
 def score(model, train, validation, test, groups=()):

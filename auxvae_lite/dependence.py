@@ -1,0 +1,146 @@
+r"""Measures of dependence that an outlier cannot fool: what inter-independence may be made of beside powers.
+
+`regularizers.inter` correlates powers of each free latent with powers of each factor. A few rows far out decide such a
+correlation, and a latent can hide a copy of a factor behind them (chapter 14). Here are three remedies:
+
+- `wrap` bounds each latent before it is correlated;
+- `distance_correlation` and `hsic` compare all distances between rows, and see any dependence, not only a polynomial's.
+
+A column that does not vary depends on nothing: its value is 0 and its gradient is 0, never NaN.
+"""
+
+import torch
+
+from .regularizers import _scaled, _unit
+
+__all__ = ["distance_correlation", "hsic", "wrap"]
+
+STRAIGHT, END = 1.5, 4.0  # in robust standard deviations: up to the first nothing changes, beyond the second all is 0
+HEIGHT, STEEPNESS = 1.540793, 0.8622731  # which make the curve continuous and normal data keep their correlation
+NORMAL = 1.4826  # a normal column's sd over its median absolute deviation
+ROWS = 64  # of a batch, for what costs the square of it
+LEAST = 4  # rows, below which no unbiased estimate exists
+
+
+def wrap(z):
+    r"""Columns in robust standard deviations, with what lies far out brought back to the middle.
+
+    .. math:: t = \frac{z - \operatorname{median} z}{1.4826\,\operatorname{median}|z - \operatorname{median} z|},\qquad
+              \psi(t) = \begin{cases} t & |t| \le 1.5 \\
+              1.54 \tanh(0.862\,(4 - |t|))\,\operatorname{sign} t & 1.5 < |t| \le 4 \\ 0 & |t| > 4 \end{cases}
+
+    Half of the rows decide median and spread, so that a few rows far out neither widen the scale for the others nor
+    count themselves. (The sd of a batch is widened by four rows in 128: a copy of a factor then goes unseen.)
+
+    Arguments:
+        z: Shape (B, J).
+
+    Returns:
+        Shape (B, J), between -1.54 and 1.54. Median and spread carry no gradient. A column of which half the rows are
+        equal has no such spread and keeps its own unit.
+
+    References:
+        Raymaekers and Rousseeuw 2021, "Fast robust correlation for high-dimensional data"; chapter 14.
+    """
+    fixed = z.detach()
+    centre = fixed.median(0).values
+    spread = NORMAL * (fixed - centre).abs().median(0).values
+    t = (z - centre) / torch.where(spread > 0, spread, 1)
+    size = t.abs()
+    back = HEIGHT * torch.tanh(STEEPNESS * (END - size)) * t.sign()
+    return torch.where(size <= STRAIGHT, t, torch.where(size <= END, back, 0))
+
+
+def distance_correlation(z, u, joint=True):
+    r"""Squared distance correlation of latents and factors, estimated without bias.
+
+    .. math:: \mathcal R^2 = \frac{\langle A, B \rangle}{\sqrt{\langle A, A \rangle \langle B, B \rangle}},\qquad
+              A_{ii'} = \|z_i - z_{i'}\|, \quad B_{ii'} = \|u_i - u_{i'}\|
+
+    with standardised columns and U-centred matrices. It is 0 in expectation for independent columns, at any number of
+    rows, and 1 for a line; an estimate may be a little below 0.
+
+    Arguments:
+        z: Latents, shape (B, J). B is at least 4; 64 rows tell enough, at a quarter of 128 rows' cost.
+        u: Factors, shape (B, K).
+        joint: Distances between whole rows: the measure is blind to how the latents are turned, and sees a factor that
+            several latents share. False measures each latent with each factor alone.
+
+    Returns:
+        Shape (1, 1), or (J, K) without `joint`.
+
+    Raises:
+        ValueError: for unequal rows or fewer than 4.
+
+    Example:
+        >>> z = torch.randn(500, 1, generator=torch.Generator().manual_seed(0))
+        >>> distance_correlation(z, torch.hstack([z, z**2]), joint=False).round(decimals=1)
+        tensor([[1.0000, 0.3000]])
+
+    References:
+        Szekely and Rizzo 2014, "Partial distance correlation with methods for dissimilarities"; chapter 14.
+    """
+    matrices = []
+    for squares in _squares(z, u, joint):
+        apart = squares > 0  # the root of 0 has no gradient
+        matrices.append(torch.where(apart, squares, 1).sqrt() * apart)
+    return _alignment(*matrices)
+
+
+def hsic(z, u, joint=True):
+    r"""Hilbert-Schmidt independence criterion of latents and factors, estimated without bias and normalised.
+
+    .. math:: \frac{\langle A, B \rangle}{\sqrt{\langle A, A \rangle \langle B, B \rangle}},\qquad
+              A_{ii'} = e^{-\|z_i - z_{i'}\|^2 / 2J}, \quad B_{ii'} = e^{-\|u_i - u_{i'}\|^2 / 2K}
+
+    with standardised columns and U-centred matrices, as in `distance_correlation`.
+
+    Arguments, Returns, Raises: As in `distance_correlation`; without `joint`, J and K are 1.
+
+    Example:
+        >>> z = torch.randn(500, 1, generator=torch.Generator().manual_seed(0))
+        >>> hsic(z, torch.hstack([z, z**2]), joint=False).round(decimals=1)
+        tensor([[1.0000, 0.4000]])
+
+    References:
+        Gretton et al. 2005; Song et al. 2012 for the estimate; Sejdinovic et al. 2013 for what the two share; chapter
+        14.
+    """
+    widths = (z.shape[1], u.shape[1]) if joint else (1, 1)
+    # less 1, which centring takes out: a column that does not vary then has a matrix of exact zeros
+    matrices = ((-0.5 / w * x).expm1() for x, w in zip(_squares(z, u, joint), widths, strict=True))
+    return _alignment(*matrices)
+
+
+def _squares(z, u, joint):
+    """Squared distances between rows, (1, B, B), or of each column alone, (J, B, B) and (K, B, B)."""
+    apart = [(x.T[:, :, None] - x.T[:, None]) ** 2 for x in _standardised(z, u)]
+    return [squares.sum(0, keepdim=True) for squares in apart] if joint else apart
+
+
+def _standardised(z, u):
+    """Columns of mean 0 and variance 1; 0 for those that do not vary."""
+    if len(z) != len(u) or len(z) < LEAST:
+        raise ValueError(f"latents and factors need one row per image, {LEAST} or more; got {len(z)} and {len(u)}")
+    return tuple(_unit(_scaled(x)) * len(x) ** 0.5 for x in (z, u))
+
+
+def _alignment(a, b):
+    """<A_j, B_k> / sqrt(<A_j, A_j> <B_k, B_k>) of U-centred matrices, (J, K); 0 where one has no spread."""
+    a, b = (_u_centred(x).flatten(1) for x in (a, b))
+    lengths = [_inverse(x.square().sum(1)) for x in (a, b)]
+    return (a @ b.T) * lengths[0][:, None] * lengths[1]
+
+
+def _inverse(square):
+    some = square > torch.finfo(square.dtype).eps ** 2
+    return torch.where(some, square, 1).rsqrt() * some
+
+
+def _u_centred(a):
+    """Symmetric matrices (J, B, B) without their diagonal, centred so that products have no bias."""
+    off = 1 - torch.eye(a.shape[1], dtype=a.dtype, device=a.device)
+    n, a = a.shape[1], a * off
+    rows = a.sum(2, keepdim=True) / (n - 2)
+    whole = a.sum((1, 2), keepdim=True) / ((n - 1) * (n - 2))
+    return (a - rows - rows.transpose(1, 2) + whole) * off
