@@ -28,6 +28,7 @@ __all__ = [
     "cautions",
     "checkpoints",
     "datasets",
+    "dependence",
     "divergences",
     "files",
     "information",

@@ -623,9 +623,9 @@ def _stacked(first, *others):
 def _check_finite(parts, place):
     if torch.isfinite(_stacked(*parts)).all():  # one question, not six, to a GPU
         return
-    for name, value in parts._asdict().items():
+    for name, value in zip(parts._fields, _stacked(*parts).tolist(), strict=True):
         if not math.isfinite(value):
-            raise FloatingPointError(f"{place}: {name} is {float(value)}. Lower lr, or check the data's scale")
+            raise FloatingPointError(f"{place}: {name} is {value}. Lower lr, or check the data's scale")
 
 
 class Evaluation(NamedTuple):
@@ -725,14 +725,16 @@ def _generated(model, data, render):
 def _free(model, posterior, data, same):
     """What the free latents tell of the told factors, and how heavy their tails are."""
     K = len(model.factors)
+    if model.latent_dim == K:
+        return Evaluation({}, {})
     names = [name for name in model.factors if not same[name]]
     mu, sampled = posterior.mu[:, K:], posterior.sample(torch.Generator().manual_seed(0))[:, K:]
-    varied = mu.var(0)
+    varied = mu.var(0, correction=0)
     live = varied / (varied + posterior.logvar[:, K:].exp().mean(0)) > LIVE
-    tails = metrics.kurtosis(mu.numpy()) if mu.shape[1] else []
-    scores = {f"kurtosis_{j}": float(tails[j]) for j in range(mu.shape[1]) if live[j]}
+    tails = metrics.kurtosis(mu.numpy())
+    scores = {f"kurtosis_{j}": float(tails[j]) for j in range(len(tails)) if live[j]}
     reference = {name: {"normal": 3.0} for name in scores}
-    if names and mu.shape[1] and len(mu) >= 2 * sensitivity.NEIGHBOURS:
+    if names and len(mu) >= 2 * sensitivity.NEIGHBOURS:
         told = sensitivity.told(sampled.numpy(), data.columns(names))
         for name, value, floor in zip(names, *told, strict=True):
             scores[f"told_by_free_{name}"] = float(value)

@@ -116,7 +116,7 @@ def test_idvaes_terms_by_hand():
     config = Config(sigma=0.1, beta=2.0, lambda_1=1.0, lambda_2=0.5)
     output = DoubleOutput(x_hat, posterior, posterior.mu, prior, u_hat)
     parts = idvae_terms(config, output, x, u, prior_variance=1e-4)
-    assert [2 * float(value) for value in parts] == pytest.approx([2, 0.818147, 4.903426, 0, 0], abs=2e-6)
+    assert [2 * float(value) for value in parts] == pytest.approx([2, 0.818147, 4.903426, 0, 0, 0], abs=2e-6)
     assert 2 * float(total(config, parts, pixels=4)) == pytest.approx(5.8125, abs=1e-5)
 
 
@@ -318,7 +318,7 @@ def test_supervised_terms_by_hand():
     x_hat, u = torch.full((1, 1, 2, 2), 0.6), torch.tensor([[0.0, 3.0]])
     config, x = Config(sigma=0.1), torch.full((1, 1, 2, 2), 0.5)
     parts = supervised_terms(config, Output(x_hat, Posterior(mu, logvar), mu), x, u, 0.25)
-    assert [float(value) for value in parts] == pytest.approx([2, 10, 0, 0, 0])
+    assert [float(value) for value in parts] == pytest.approx([2, 10, 0, 0, 0, 0])
     far, near = (training.terms(config, Output(x_hat, Posterior(m, logvar), m), x, u, 0.25).kl for m in (mu, u))
     assert float(far - near) == pytest.approx(10, rel=1e-5)  # the rest of the Aux-VAE's KL does not know the mean
 

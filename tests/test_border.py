@@ -147,7 +147,7 @@ def test_every_way_to_hold_an_array_gives_the_same(turn, model):
     assert np.array_equal(data.images, same.images) and np.array_equal(data.factors, same.factors)
     assert torch.equal(model.encode(turn(images)).mu, model.encode(images).mu)
     assert torch.equal(model.decode(turn(codes)), model.decode(codes))
-    assert torch.equal(model.generate(turn(U[:3])), model.generate(U[:3]))
+    assert torch.equal(model.generate(turn(U[:3]), free="mean"), model.generate(U[:3], free="mean"))
     one = turn(images)[0]
     assert torch.equal(model.traverse(one, "glow", [0, 45]), model.traverse(images[0], "glow", [0, 45]))
 
@@ -175,9 +175,9 @@ def test_columns_by_name_keep_their_names(model):
     assert by_name.names == ("size", "glow") and np.array_equal(by_name.factors, U)
     with pytest.raises(ValueError, match="the columns are size, glow, names says glow, size: leave names out"):
         FactorDataset(IMAGES, Table(), ["glow", "size"])
-    plain = model.generate([[2.0, 30.0], [3.0, 60.0]])
-    assert torch.equal(model.generate({"glow": [30.0, 60.0], "size": [2.0, 3.0]}), plain)
-    torch.testing.assert_close(model.generate({"glow": 30.0, "size": 2.0}), plain[:1])
+    plain = model.generate([[2.0, 30.0], [3.0, 60.0]], free="mean")
+    assert torch.equal(model.generate({"glow": [30.0, 60.0], "size": [2.0, 3.0]}, free="mean"), plain)
+    torch.testing.assert_close(model.generate({"glow": 30.0, "size": 2.0}, free="mean"), plain[:1])
     for wrong in ({"glow": 30.0}, {"glow": 30.0, "sise": 2.0}):
         with pytest.raises(ValueError, match="the columns are glow.*but this model has size, glow"):
             model.generate(wrong)
@@ -291,7 +291,7 @@ def test_factors_lose_their_offset_before_their_digits():
     week = 2460310.5 + np.arange(7) / 7
     pictures = model.traverse(data.images[0], "day", week)
     assert len({picture.numpy().tobytes() for picture in pictures}) == 7
-    first, second = model.generate([[2460310.5], [2460310.6]])
+    first, second = model.generate([[2460310.5], [2460310.6]], free="mean")
     assert not torch.equal(first, second)
     scaled = (week - days.mean()) / days.std()
     z = model.encode(data.images[:1]).mu.repeat(7, 1)
