@@ -15,9 +15,11 @@ from itertools import product
 
 import numpy as np
 
+from .. import training
+from ..dependence import ROWS, distance_correlation
 from . import results
 
-__all__ = ["CASES", "KEPT", "LAMBDA_2", "order", "settings"]
+__all__ = ["CASES", "KEPT", "LAMBDA_2", "order", "pairwise_terms", "settings"]
 
 CASES = {
     "case 1": {},
@@ -47,6 +49,16 @@ def settings():
             changes = {"beta_free": beta, "dependence": dependence, "lambda_2": weight}
             found[f"beta_free {beta:g}, {dependence} {weight:g}"] = changes
     return {name: {"decoder_bias": True} | changes for name, changes in found.items()}
+
+
+def pairwise_terms(config, output, x, u, prior_variance):
+    """Our terms, but that inter is the distance correlation of each free latent with each factor alone, summed.
+
+    Over the free latents it is averaged, as the paper's inter is. Arguments and result as in `training.terms`.
+    """
+    free = output.posterior.mu[:ROWS, u.shape[1] :]
+    pairs = distance_correlation(free, u[:ROWS], joint=False).sum() / free.shape[1]
+    return training.terms(config, output, x, u, prior_variance)._replace(inter=pairs)
 
 
 def order(result):

@@ -18,10 +18,12 @@ from scipy.optimize import linear_sum_assignment
 
 from .. import metrics, sensitivity, training
 from ..datasets import FactorDataset
+from ..divergences import kl_diag_normal
 from ..models import AuxVAE
+from ..priors import targeted_prior
 from ..scalings import Scaling
 from ..simulators import galaxies
-from . import authors, baselines, sets, sweep
+from . import authors, baselines, choice, sets, sweep
 
 __all__ = ["METHODS", "TEST_SEED", "machine", "mended", "run", "score", "set_task", "task"]
 
@@ -37,6 +39,7 @@ METHODS = {  # name: model class and terms; a VAE and a beta-VAE are "auxvae" wi
     "authors' network": (authors.AuthorsVAE, training.terms),
     "log10": (authors.SigmoidVAE, authors.log10_terms),
     "sampled": (AuxVAE, authors.sampled_terms),
+    "pairs": (AuxVAE, choice.pairwise_terms),
 }
 
 
@@ -167,26 +170,44 @@ def mended(model, test):
 
         - `generate_mean_ssim`: of `generate(u, free="mean")`, the free latents in their middle; its reference has the
           ceiling, the simulator with the factors that are not told in theirs;
-        - `light_WHERE_SHARE`, WHERE being sample or mean: the 5th, 50th and 95th of a hundred parts of generated over
-          true counts;
-        - `moves_NAME`: the most that a free latent's traversal moves a told factor's moment, in that moment's sd.
+        - `generate_zero_ssim`: the same with 0 as the middle, where the model keeps another one;
+        - `light_WHERE_SHARE`, WHERE being sample, mean or zero: the 5th, 50th and 95th of a hundred parts of generated
+          over true counts;
+        - `moves_NAME`: the most that a free latent's traversal moves a told factor's moment, in that moment's sd;
+        - `nats_R`, `nats_aux`, `nats_free`: nats an image, R of decoded samples and the KL of guided and free latents.
     """
     scores, reference = training.evaluate(model, test, galaxies.render)
-    asked, true = test.columns(model.factors), test.clean.sum((1, 2, 3))
-    for free in ("sample", "mean"):
+    asked, true, kept = test.columns(model.factors), test.clean.sum((1, 2, 3)), model.free_mean
+    for where in ("zero", "sample", "mean"):
+        model.free_mean = () if where == "zero" else kept
+        free = "sample" if where == "sample" else "mean"
         images = model.generate(asked, torch.Generator().manual_seed(0), free=free).numpy()
         shares = np.quantile(images.sum((1, 2, 3)) / true, (0.05, 0.5, 0.95))
-        scores |= {f"light_{free}_{name}": float(share) for name, share in zip((5, 50, 95), shares, strict=True)}
+        scores |= {f"light_{where}_{name}": float(share) for name, share in zip((5, 50, 95), shares, strict=True)}
+        if where != "sample":
+            scores[f"generate_{where}_ssim"] = float(metrics.ssim(test.clean, images).mean())
     middle = np.median(test.factors, axis=0) * np.ones_like(test.factors)
     middle[:, [test.names.index(name) for name in model.factors]] = asked
     ceiling = metrics.ssim(test.clean, galaxies.render(middle).numpy()).mean()
-    scores["generate_mean_ssim"] = float(metrics.ssim(test.clean, images).mean())
     reference["generate_mean_ssim"] = {"ceiling": float(ceiling)}
     moved = sensitivity.traversal(model, test).matrix[len(model.factors) :]
     for name in set(MOMENT_OF) & set(model.factors):
         found = moved[:, sensitivity.MOMENTS.index(MOMENT_OF[name])]
         scores[f"moves_{name}"] = float(np.nanmax(found, initial=0))
-    return training.Evaluation(scores, reference)
+    return training.Evaluation(scores | _nats(model, test), reference)
+
+
+def _nats(model, test):
+    """What a reconstruction costs, in the units of the loss before weights."""
+    config, K = training.Config(**model.provenance["config"]), len(model.factors)
+    posterior = model.encode(test.images)
+    u = model.factor_scaling(torch.from_numpy(test.columns(model.factors))).float()
+    prior = targeted_prior(u, model.latent_dim, model.provenance["prior_variance"])
+    kl = kl_diag_normal(*posterior, *prior).mean(0)
+    images = model.decode(posterior.sample(torch.Generator().manual_seed(0)))
+    x_hat, x = model.image_scaling(images), model.image_scaling(torch.from_numpy(test.images))
+    R = training.reconstruction(config, x_hat, x)
+    return {"nats_R": float(R), "nats_aux": float(kl[:K].sum()), "nats_free": float(kl[K:].sum())}
 
 
 def score(model, train, validation, test, groups=()):

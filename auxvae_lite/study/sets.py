@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from .. import metrics, sensitivity
+from .. import metrics, sensitivity, training
 from ..datasets import FactorDataset
 from ..simulators import cars, dsprites
 
@@ -19,6 +19,7 @@ __all__ = ["SETS", "Rows", "Set", "car_rows", "rows", "score", "sprite_rows"]
 PLACE = ("scale", "posX", "posY")
 CODES = ("orientation_cos", "orientation_sin")
 BODY = tuple(cars.PARAMETERS)
+FREEDOM = ("generate", "told_by_free", "kurtosis", "lds_ranks")  # scores of `training.evaluate`
 POSE = ("elevation", "azimuth_cos", "azimuth_sin")
 
 
@@ -157,7 +158,9 @@ def score(model, parts, groups):
         - `best_NAME` = max_j \|rho(z_j, u_NAME)\| and `linear_NAME`, R^2 of a line from all latents, for every column
           of the groups (of new objects, the first group's); `others_linear_NAME` and `others_neighbours_NAME`, R^2
           for the first group's from the latents left when each guided column's latent (or, without guidance, each
-          column's best) is set aside.
+          column's best) is set aside;
+        - for models that are told columns, `generate_ssim`, `told_by_free_NAME`, `kurtosis_J` and `lds_ranks` of those
+          columns, as in `training.evaluate`; pictures without noise are their own truth.
 
     References:
         Chapters 11 and 12.
@@ -193,6 +196,10 @@ def score(model, parts, groups):
     for kind in ("linear", "neighbours"):
         read = _read(codes["train"][:, others], parts.train.columns(first), z[:, others], u, kind)
         scores |= {f"others_{kind}_{name}": float(v) for name, v in zip(first, read, strict=True)}
+    if model.factors and model.guided:
+        told = FactorDataset(test.images, test.columns(model.factors), model.factors, clean=test.images)
+        for found, every in zip((scores, reference), training.evaluate(model, told), strict=True):
+            found |= {name: value for name, value in every.items() if name.startswith(FREEDOM)}
     return scores, reference
 
 
