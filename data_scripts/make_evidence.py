@@ -181,7 +181,7 @@ VALIDATION = ("galaxies-choice-short", "galaxies-choice")  # experiments that ar
 GROUPS = {"galaxies-baselines": ["traversal"], "galaxies-authors": ["traversal"], "galaxies-coverage": ["drops"]}
 SLOW = ("authors", "authors' network")  # methods that a sample leaves out: five minutes a run and more
 FAILING = 10.0  # penalty's weight at which training fails: of such runs 2 of 12, repeated, were outside; left out, too
-LONG = ("dsprites", "cars")  # experiments likewise, unless they are named
+LONG = ("dsprites", "cars", "galaxies-choice-short")  # experiments likewise, unless they are named; the last: one seed
 TOLERANCES = {  # above the largest difference that rounding made among 17 pairs of runs of the recipe on two machines
     "ssim_global": 1.5e-4,
     "ssim_image": 1e-3,
@@ -328,8 +328,9 @@ def allowed(experiment, variant):
     """
     result = results.load(experiment)
     limits = {}
-    for name in TOLERANCES.keys() & result["runs"][0]["scores"].keys():
-        sds = {v: np.std(results.values(result, v, name), ddof=1) for v in results.by_variant(result)}
+    for name in TOLERANCES.keys() & results.by_variant(result)[variant][0]["scores"].keys():
+        having = [v for v, runs in results.by_variant(result).items() if name in runs[0]["scores"]]
+        sds = {v: np.std(results.values(result, v, name), ddof=1) for v in having}
         spread = max(sds[variant], np.median(list(sds.values())))
         limits[name] = max(TOLERANCES[name], SPREADS * float(spread))
     return limits
@@ -347,8 +348,8 @@ def complete(experiment, seeds, out, do):
     for wave in waves if experiment == "galaxies-authors" else [missing]:
         tasks = [task(experiment, variant, seed) for seed, variant in wave]
         found |= dict(zip(wave, do(tasks), strict=True))
-    like = next(iter(held.values()), None)
-    runs = [held.get(place) or as_run(place, found[place], like) for place in places]
+    like = {variant: run for (_, variant), run in held.items()}
+    runs = [held.get(place) or as_run(place, found[place], like.get(place[1])) for place in places]
     for one in found.values():
         machines, codes = machines + [one["machine"]], codes + [one["code"]]
     n = found[missing[-1]]["n"] if missing else results.load(out)["n"]
@@ -386,9 +387,9 @@ def held_runs(out, config):
 
 
 def as_run(place, found, like=None):
-    """A sweep's result as a result file has it; beside older runs, with the scores and references that `like` has."""
+    """A sweep's result as a result file has it; beside older runs of its variant, with the scores that `like` has."""
     seed, variant = place
-    scores, reference = found["scores"], found["reference"]
+    scores, reference = (tails(found[part]) for part in ("scores", "reference"))
     if like is not None:
         scores = {name: value for name, value in scores.items() if name in like["scores"]}
         reference = {
@@ -398,6 +399,16 @@ def as_run(place, found, like=None):
         }
     seconds = {key: found[key] for key in ("threads", "seconds")}
     return {"variant": variant, "seed": seed} | seconds | {"scores": scores, "reference": reference}
+
+
+def tails(rows):
+    """Scores or references; for each live free latent's kurtosis, how many there are, the least and the largest, or 0."""
+    found = [value for name, value in rows.items() if name.startswith("kurtosis")]
+    rows = {name: value for name, value in rows.items() if not name.startswith("kurtosis")}
+    if "told_by_free_radius" not in rows or isinstance(rows["told_by_free_radius"], dict):
+        return rows
+    least, most = min(found, default=0.0), max(found, default=0.0)
+    return rows | {"live_free": float(len(found)), "kurtosis_least": least, "kurtosis_most": most}
 
 
 def commit():

@@ -121,7 +121,7 @@ def validate(result):
 
     Raises:
         ValueError: naming the place of the first missing, unknown, mistyped or non-finite entry, or the variant and
-            seed of a run that is there twice.
+            seed of a run that is there twice. A variant's runs all have the same scores.
     """
     if unknown := _unknown(result):
         raise ValueError(f"the schema does not have {', '.join(unknown)}")
@@ -134,13 +134,14 @@ def _unknown(result):
     _finite(result, "result")
     if not result["runs"]:
         raise ValueError("result.runs is empty")
-    first, seen = result["runs"][0], set()
-    for name, row in first["reference"].items():
-        _match(dict, row, f"result.runs[0].reference.{name}")
-    rows = {name: dict.fromkeys(row, float) for name, row in first["reference"].items()}
+    firsts, seen = {}, set()
     for index, run in enumerate(result["runs"]):
+        first = firsts.setdefault(run["variant"], run)
         if not run["scores"]:
             raise ValueError(f"result.runs[{index}].scores is empty")
+        for name, row in run["reference"].items():
+            _match(dict, row, f"result.runs[{index}].reference.{name}")
+        rows = {name: dict.fromkeys(row, float) for name, row in first["reference"].items()}
         _match(dict.fromkeys(first["scores"], float), run["scores"], f"result.runs[{index}].scores")
         _match(rows, run["reference"], f"result.runs[{index}].reference")
         if (place := (run["variant"], run["seed"])) in seen:
