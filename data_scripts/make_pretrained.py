@@ -21,6 +21,7 @@ from auxvae_lite.training import Config, evaluate, fit
 
 MODELS = {  # name: an experiment's variant
     "galaxies-auxvae": ("galaxies-baselines", "auxvae, lambda_2 0.6"),
+    "galaxies-mended": ("galaxies-mended", "mended, case 1"),
     "galaxies-betavae": ("galaxies-baselines", "beta-vae, beta 4"),
     "galaxies-idvae": ("galaxies-baselines", "idvae, beta 16"),
     "galaxies-supervised": ("galaxies-baselines", "supervised"),
@@ -29,6 +30,9 @@ MODELS = {  # name: an experiment's variant
     "cars-auxvae": ("cars", "all"),
     "cars-betavae": ("cars", "beta-vae, beta 4"),
 }
+
+MENDED = {"decoder_bias": True, "beta_free": 64.0, "dependence": "distance", "lambda_2": 4.0}
+make_evidence.EXPERIMENTS.setdefault("galaxies-mended", {"mended, case 1": MENDED})  # until it is an experiment there
 
 
 def train(name, device="cpu"):

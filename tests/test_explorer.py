@@ -14,7 +14,7 @@ import test_browser
 import torch
 from torch import nn
 
-from auxvae_lite.models import AuxVAE
+from auxvae_lite.models import AuxVAE, Constant
 from auxvae_lite.pages import explorer, pretrained
 from auxvae_lite.scalings import Scaling
 from auxvae_lite.simulators import cars, dsprites, galaxies
@@ -46,7 +46,7 @@ def worst(images, truth):
 
 
 def untrained(**options):
-    """A small model whose BatchNorms are not trivial."""
+    """A small model whose BatchNorms and constants are not trivial."""
     torch.manual_seed(0)
     scaling = Scaling("log10", -10.0, 13.0)
     model = AuxVAE((1, 33, 33), widths=(8, 16, 32), latent_dim=6, image_scaling=scaling, **options).eval()
@@ -55,6 +55,8 @@ def untrained(**options):
             layer.running_mean.normal_()
             layer.running_var.uniform_(0.5, 2)
             nn.init.uniform_(layer.weight, 0.5, 2)
+            nn.init.normal_(layer.bias)
+        if isinstance(layer, Constant):
             nn.init.normal_(layer.bias)
     return model
 
@@ -154,8 +156,9 @@ def test_the_committed_onnx_is_torch(name):
         assert facts["factor_scaling"]["scale"] == model.factor_scaling.scale.tolist()
 
 
-def test_onnx_of_another_model(tmp_path, capfd):
-    model = untrained(factors=("radius", "g1"))
+@pytest.mark.parametrize("constant", [False, True])
+def test_onnx_of_another_model(tmp_path, capfd, constant):
+    model = untrained(factors=("radius", "g1"), decoder_bias=constant)
     path = explorer.to_onnx(model, tmp_path / "new/decoder.onnx")
     assert path.read_bytes() == explorer.to_onnx(model, tmp_path / "again.onnx").read_bytes()
     assert "".join(capfd.readouterr()) == ""
@@ -178,14 +181,21 @@ def test_a_full_disk_leaves_the_old_onnx_file(tmp_path, monkeypatch):
     assert path.read_bytes() == b"the old one" and os.listdir(tmp_path) == ["decoder.onnx"]
 
 
-def test_folding_changes_no_picture():
-    model = untrained().double()
+@pytest.mark.parametrize("place", [None, 1, 2])
+def test_folding_changes_no_picture(place):
+    model = untrained(decoder_bias=False).double()
+    parts = list(model.decoder)
+    if place:  # a constant before the BatchNorm, where models have it, or after it
+        parts.insert(place, constant := Constant(8, 8, 8).double())
+        nn.init.normal_(constant.bias)
+    decoder = nn.Sequential(*parts).eval()
     z = torch.randn(5, 6, 1, 1, dtype=torch.float64)
     with torch.no_grad():
-        x, truth = z, model.decoder(z)
-        for layer in explorer.layers(model.decoder):
+        x, truth = z, decoder(z)
+        for layer in explorer.layers(decoder):
             shape = {key: layer[key] for key in ("stride", "padding", "output_padding")}
-            x = nn.functional.conv_transpose2d(x, layer["weight"], layer["bias"], **shape)
+            bias = layer["bias"].reshape(len(layer["bias"]), *(layer["bias"].shape[1:] or (1, 1)))
+            x = nn.functional.conv_transpose2d(x, layer["weight"], **shape) + bias
             x = nn.functional.silu(x) if layer["activation"] == "silu" else x
     assert torch.allclose(x, truth, rtol=0, atol=1e-12)
 
@@ -197,6 +207,8 @@ def test_what_the_script_cannot_draw_is_refused(tmp_path):
         explorer.layers(model.decoder)
     with pytest.raises(ValueError, match=r"cannot draw SiLU\(\) after nothing before it"):
         explorer.layers(nn.Sequential(nn.SiLU()))
+    with pytest.raises(ValueError, match=r"cannot draw Constant\(\) after silu"):
+        explorer.layers(nn.Sequential(nn.ConvTranspose2d(6, 4, 3), nn.SiLU(), Constant(4, 3, 3)))
     with pytest.raises(ValueError, match=r"shows galaxies, images of shape \(1, 33, 33\); got \(1, 32, 32\)"):
         explorer.export(AuxVAE((1, 32, 32)), tmp_path, "galaxies-other")
     with pytest.raises(ValueError, match="no page 'other'; a decoder's name begins with galaxies, dsprites, cars"):
@@ -216,8 +228,9 @@ def test_the_pages_pictures_are_torchs(page, name):
     assert error <= 1e-3
 
 
-def test_so_are_another_models(page, tmp_path):
-    model = untrained(factors=("radius", "g1"))
+@pytest.mark.parametrize("constant", [False, True])
+def test_so_are_another_models(page, tmp_path, constant):
+    model = untrained(factors=("radius", "g1"), decoder_bias=constant)
     page.add_script_tag(path=explorer.export(model, tmp_path, "galaxies-other"))
     latents = np.random.default_rng(0).normal(size=(20, 6))
     images = several(page, "rows => rows.map(z => [...AuxVAE.decode('galaxies-other', z)])", latents.tolist())
@@ -291,14 +304,21 @@ def test_sliders_answer_to_the_keyboard(fresh):
     assert pixels(page, "#ax-decoded") == before
 
 
-def test_both_decoders_start_from_the_same_galaxy(fresh):
+def test_all_models_start_from_the_same_galaxy(fresh):
     page, truth = fresh, pixels(fresh, "#ax-true")
+    labels = page.locator(".ax-choice label")
+    assert labels.all_inner_texts() == ["As in the paper", "Mended", "β-VAE"]
     page.focus("#ax-galaxies-auxvae")
-    page.keyboard.press("ArrowRight")
-    settle(page)
-    assert page.locator("#ax-galaxies-betavae").is_checked()
-    assert pixels(page, "#ax-true") == truth
+    for name, kind in (("galaxies-mended", "mended Aux-VAE"), ("galaxies-betavae", "β-VAE")):
+        before = pixels(page, "#ax-decoded")
+        page.keyboard.press("ArrowRight")
+        settle(page)
+        assert page.locator(f"#ax-{name}").is_checked()
+        assert pixels(page, "#ax-decoded") != before
+        assert page.get_attribute("#ax-decoded", "aria-label").startswith(f"Decoded by the {kind}: flux")
+        assert pixels(page, "#ax-true") == truth
     assert page.locator(".ax-slider label").all_inner_texts() == [f"z[{j}]" for j in range(10)]
+    assert page.locator("#ax-zero").is_hidden() and "told no factors" in page.inner_text("#ax-note")
     page.focus("#ax-slider-4")
     page.keyboard.press("PageUp")
     settle(page)
@@ -307,6 +327,47 @@ def test_both_decoders_start_from_the_same_galaxy(fresh):
     page.select_option("#ax-galaxy", label="large and bright")
     settle(page)
     assert pixels(page, "#ax-true") != truth
+
+
+def state(page):
+    """What the page shows: the decoded picture's sum in counts, its latents, and the fluxes in the note."""
+    page.evaluate("AuxVAE.explorer.draw()")
+    settle(page)
+    total, latents = page.evaluate(
+        "(({image, latents}) => [image.reduce((a, b) => a + b), latents])(AuxVAE.explorer.state)"
+    )
+    note = [
+        float(text.replace(",", "").replace("−", "-"))
+        for text in re.findall(r"−?\d[\d,]*(?= with)", page.inner_text("#ax-note"))
+    ]
+    return total, latents, note
+
+
+@pytest.mark.parametrize("start", range(len(explorer.STARTS)))
+@pytest.mark.parametrize("name", ["galaxies-auxvae", "galaxies-mended"])
+def test_one_click_puts_the_free_latents_at_0(page, name, start):
+    page.evaluate("x => AuxVAE.explorer.load(...x)", [name, start])
+    before, latents, note = state(page)
+    page.click("#ax-zero")
+    after, moved, again = state(page)
+    print(f"{name}, start {start}: {before:.0f} counts, at 0 {after:.0f}")
+    assert moved == latents[:5] + [0] * 5
+    assert again == note == [round(float(f"{flux:.3g}")) for flux in (before, after)]
+    assert after < 0.6 * before if name == "galaxies-auxvae" else 0.8 < after / before < 1.2
+    page.focus("#ax-zero")
+    page.keyboard.press("Enter")
+    assert state(page) == (before, latents, note)
+
+
+def test_at_0_the_free_latents_stay_while_models_and_galaxies_change(fresh):
+    page = fresh
+    page.click("#ax-zero")
+    page.check("#ax-galaxies-mended", force=True)
+    page.select_option("#ax-galaxy", label="stretched")
+    assert state(page)[1][5:] == [0] * 5
+    page.click("#ax-reset")
+    encoded = decoder("galaxies-mended")["starts"][3]["latents"][5:]
+    assert state(page)[1][5:] == encoded and any(encoded)
 
 
 @pytest.mark.parametrize("name", GALAXIES)
@@ -326,7 +387,7 @@ def test_everything_has_a_name(fresh):
         assert page.locator(f"output[for={name}]").inner_text() == slider.get_attribute("aria-valuetext")
     for control in page.locator("#explorer :is(select, input[type=radio])").all():
         assert page.locator(f"label[for={control.get_attribute('id')}]").inner_text()
-    assert page.locator("#explorer legend").all_inner_texts() == ["Decoder", "Known factors", "Residual latents"]
+    assert page.locator("#explorer legend").all_inner_texts() == ["Model", "Known factors", "Free latents"]
     for picture in page.locator("#explorer canvas").all():
         assert picture.get_attribute("role") == "img" and len(picture.get_attribute("aria-label")) >= 20
     status = page.locator("#ax-status")
@@ -365,7 +426,7 @@ def quoted(part):
 
 
 def test_the_numbers_in_the_answers_are_the_pages(page):
-    first, second, third = re.findall(r"<details>.*?</details>", TEXT, flags=re.DOTALL)
+    first, second, third, fourth = re.findall(r"<details>.*?</details>", TEXT, flags=re.DOTALL)
     limits = TEXT[TEXT.index("## What this does not tell you") :]
     cases = {
         ("galaxies-auxvae", "small and faint"): quoted(first) | quoted(limits),
@@ -383,15 +444,30 @@ def test_the_numbers_in_the_answers_are_the_pages(page):
     assert "Largest difference: 837 counts, 98 % of the true peak. Outside the training range: z[8]" in page.inner_text(
         "#ax-status"
     )
-    assert "98 % of the peak" in third
+    assert "98 % of the peak" in fourth
+    assert decoder("galaxies-auxvae")["low"][8] == 1 and "The bar under `z[8]` begins at 1" in fourth
 
 
-def test_galaxies_from_factors_alone_are_as_poor_as_the_page_says():
-    model, factors = pretrained.load("galaxies-auxvae"), galaxies.sample(200, seed=9)
+@pytest.mark.parametrize("free", ["mean", "sample"])
+def test_galaxies_from_factors_alone_are_as_the_page_says(free):
+    factors = galaxies.sample(200, seed=9)
     truth = galaxies.render(factors)
-    for generator in (None, torch.Generator().manual_seed(0)):
-        difference = (model.generate(factors, generator) - truth).abs().amax((1, 2, 3)) / truth.amax((1, 2, 3))
-        assert difference.median() >= 0.9
+    median = {}
+    for name in ("galaxies-auxvae", "galaxies-mended"):
+        images = pretrained.load(name).generate(factors, torch.Generator().manual_seed(0), free=free)
+        median[name] = float(((images - truth).abs().amax((1, 2, 3)) / truth.amax((1, 2, 3))).median())
+    print(f"{free}: largest difference in parts of the peak, median {median}")
+    assert median["galaxies-auxvae"] >= 0.9 and median["galaxies-mended"] <= 0.3
+
+
+def test_the_mended_model_is_what_the_page_says():
+    paper, mended = (pretrained.load(f"galaxies-{name}") for name in ("auxvae", "mended"))
+    assert paper.factors == mended.factors and len(mended.factors) == 5
+    assert not paper.decoder_bias and mended.decoder_bias
+    assert paper.provenance["config"]["beta_free"] == 1 < mended.provenance["config"]["beta_free"]
+    content = decoder("galaxies-mended")
+    for low, high in zip(content["low"][5:], content["high"][5:], strict=True):
+        assert low <= 0 <= high
 
 
 def test_the_lines_about_onnx_run(monkeypatch, capsys):

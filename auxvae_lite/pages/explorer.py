@@ -21,6 +21,7 @@ import torch
 from torch import nn
 
 from .. import files
+from ..models import Constant
 from ..simulators import cars, dsprites, galaxies
 from . import pretrained
 
@@ -28,6 +29,7 @@ __all__ = ["NAMES", "PAGES", "STARTS", "Page", "export", "layers", "to_onnx"]
 
 NAMES = (
     "galaxies-auxvae",
+    "galaxies-mended",
     "galaxies-betavae",
     "dsprites-auxvae",
     "dsprites-betavae",
@@ -103,20 +105,22 @@ PAGES = {  # by the first word of a decoder's name
 
 
 def layers(decoder):
-    r"""A decoder as transposed convolutions alone, each `BatchNorm2d` folded into the one before it.
+    r"""A decoder as transposed convolutions alone, each `Constant` and `BatchNorm2d` folded into the one before it.
 
     A BatchNorm in evaluation mode is y = s (x - m) + b with s = gamma / sqrt(v + epsilon), so weight' = s weight and
-    bias' = s (bias - m) + b give the same pictures exactly; it is computed in float64.
+    bias' = s (bias - m) + b give the same pictures exactly; it is computed in float64. A Constant c makes the bias
+    bias + c, which has a value for each place.
 
     Arguments:
-        decoder: `nn.Sequential` of `ConvTranspose2d`, `BatchNorm2d` and `SiLU`.
+        decoder: `nn.Sequential` of `ConvTranspose2d`, `Constant`, `BatchNorm2d` and `SiLU`.
 
     Returns:
-        A dictionary per convolution: weight (in, out, kH, kW) and bias (out,) in float64, stride, padding and
-        output_padding as pairs, and activation, "silu" or "none".
+        A dictionary per convolution: weight (in, out, kH, kW) and bias in float64, stride, padding and output_padding
+        as pairs, and activation, "silu" or "none". The bias has shape (out,), or with a `Constant` (out, H, W), the
+        convolution's own output.
 
     Raises:
-        ValueError: for any other layer, or a BatchNorm or SiLU that does not follow a convolution.
+        ValueError: for any other layer, or a Constant, BatchNorm or SiLU that does not follow a convolution.
     """
     result = []
     for layer in decoder:
@@ -126,15 +130,24 @@ def layers(decoder):
             bias = weight.new_zeros(weight.shape[1]) if layer.bias is None else layer.bias.detach().double()
             shape = {name: list(getattr(layer, name)) for name in ("stride", "padding", "output_padding")}
             result.append({"weight": weight, "bias": bias, "activation": "none"} | shape)
+        elif isinstance(layer, Constant) and last["activation"] == "none":
+            last["bias"] = _each_channel(last["bias"], layer.bias) + layer.bias.detach().double()
         elif isinstance(layer, nn.BatchNorm2d) and last["activation"] == "none":
             scale = layer.weight.detach().double() / (layer.running_var.double() + layer.eps).sqrt()
             last["weight"] = last["weight"] * scale[:, None, None]
-            last["bias"] = scale * (last["bias"] - layer.running_mean.double()) + layer.bias.detach().double()
+            parts = (scale, layer.running_mean.double(), layer.bias.detach().double())
+            scale, mean, shift = (_each_channel(part, last["bias"]) for part in parts)
+            last["bias"] = scale * (last["bias"] - mean) + shift
         elif isinstance(layer, nn.SiLU) and last["activation"] == "none":
             last["activation"] = "silu"
         else:
             raise ValueError(f"the explorer's script cannot draw {layer} after {last['activation']}")
     return result
+
+
+def _each_channel(values, like):
+    """Values of channels, (C,) or already (C, H, W), so that they go with `like`, (C,) or (C, H, W)."""
+    return values.reshape(-1, *[1] * (like.ndim - 1)) if values.ndim < like.ndim else values
 
 
 @torch.no_grad()

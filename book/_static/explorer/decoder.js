@@ -26,7 +26,8 @@
     return new Float32Array(bytes.buffer); // little-endian, as the file and every browser's machine are
   }
 
-  // Weights reordered to (in, kH, kW, out), so that the innermost loop runs over neighbours in memory.
+  // Weights reordered to (in, kH, kW, out), so that the innermost loop runs over neighbours in memory, and the bias,
+  // which a layer has for each channel (out) or for each channel and place (out, H, W), to (H, W, out).
   function prepare(decoder) {
     let H = 1, W = 1;
     decoder.ready = decoder.layers.map((layer) => {
@@ -37,8 +38,13 @@
           for (let k = 0; k < kH * kW; k++) weight[(i * kH * kW + k) * outs + o] = from[(i * outs + o) * kH * kW + k];
       const size = (n, k, axis) =>
         (n - 1) * layer.stride[axis] - 2 * layer.padding[axis] + k + layer.output_padding[axis];
-      const ready = { ins, outs, kH, kW, H, W, weight, bias: floats(layer.bias), layer };
+      const ready = { ins, outs, kH, kW, H, W, weight, layer };
       [H, W] = [ready.outH, ready.outW] = [size(H, kH, 0), size(W, kW, 1)];
+      const given = floats(layer.bias), each = given.length > outs;
+      ready.bias = Float32Array.from({ length: H * W * outs }, (_, at) => {
+        const o = at % outs, place = (at - o) / outs;
+        return given[each ? o * H * W + place : o];
+      });
       ready.result = new Float32Array(H * W * outs);
       return ready;
     });
@@ -48,7 +54,7 @@
   // A transposed convolution: every input pixel adds its patch to the output. Images are (H, W, channels).
   function convTranspose(input, r) {
     const { ins, outs, kH, kW, H, W, outH, outW, weight, bias, result, layer } = r;
-    for (let p = 0; p < outH * outW; p++) result.set(bias, p * outs);
+    result.set(bias);
     for (let y = 0; y < H; y++)
       for (let x = 0; x < W; x++)
         for (let i = 0; i < ins; i++) {

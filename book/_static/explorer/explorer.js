@@ -143,7 +143,11 @@
     psf: { low: 0.15, high: 0.45, step: 0.005, unit: "arcsec", text: (v) => plain(v, 3), meaning: "blur, full width" },
   };
   const ORDER = Object.keys(FACTORS);
-  const DECODERS = { "galaxies-auxvae": "Aux-VAE", "galaxies-betavae": "\u03b2-VAE" };
+  const DECODERS = { // on its button, and in a sentence
+    "galaxies-auxvae": ["As in the paper", "Aux-VAE as in the paper"],
+    "galaxies-mended": ["Mended", "mended Aux-VAE"],
+    "galaxies-betavae": ["\u03b2-VAE", "\u03b2-VAE"],
+  };
   const sentence = (m) =>
     `flux ${three(m.flux)} counts, half-light radius ${plain(m.radius, 2)} arcsec, ` +
     `ellipticity (${signed(m.e1, 2)}, ${signed(m.e2, 2)})`;
@@ -160,25 +164,37 @@
     const decoder = () => AuxVAE.decoders[state.name];
     const start = () => decoder().starts[state.start];
     const guided = () => decoder().factors.length;
+    const withFree = (values) => [...state.latents.slice(0, guided()), ...values];
+    const encoded = () => start().latents.slice(guided());
+    const zeros = () => encoded().map(() => 0);
+    const atZero = () => guided() > 0 && state.latents.slice(guided()).every((z) => z === 0);
+
+    // Another model or galaxy; free latents that are at 0 stay there, so that models can be compared.
+    function choose(name, index) {
+      const kept = atZero();
+      load(name, index);
+      if (kept && guided()) state.latents = withFree(zeros());
+    }
 
     // Controls above the pictures.
-    const choice = element("fieldset", { class: "ax-choice" }, element("legend", {}, "Decoder"));
+    const choice = element("fieldset", { class: "ax-choice" }, element("legend", {}, "Model"));
     for (const name of names) {
       const radio = element("input", { type: "radio", name: "ax-decoder", id: `ax-${name}`, value: name });
       radio.checked = name === state.name;
-      radio.addEventListener("change", () => load(name, state.start));
-      choice.append(radio, element("label", { for: radio.id }, DECODERS[name]));
+      radio.addEventListener("change", () => choose(name, state.start));
+      choice.append(radio, element("label", { for: radio.id }, DECODERS[name][0]));
     }
     const galaxy = element("select", { id: "ax-galaxy" });
     decoder().starts.forEach((s, i) => galaxy.append(element("option", { value: i }, s.name)));
-    galaxy.addEventListener("change", () => load(state.name, Number(galaxy.value)));
+    galaxy.addEventListener("change", () => choose(state.name, Number(galaxy.value)));
     const reset = element("button", { type: "button", id: "ax-reset" }, "Reset");
     reset.addEventListener("click", () => load(state.name, state.start));
-    const zero = element("button", { type: "button", id: "ax-zero" }, "Residual latents to 0");
+    const zero = element("button", { type: "button", id: "ax-zero" });
     zero.addEventListener("click", () => {
-      for (let j = guided(); j < decoder().latent_dim; j++) state.latents[j] = 0;
+      state.latents = withFree(atZero() ? encoded() : zeros());
       show();
     });
+    const note = element("p", { class: "ax-note", id: "ax-note" });
     const bar = element("div", { class: "ax-bar" }, choice,
       element("div", { class: "ax-from" }, element("label", { for: "ax-galaxy" }, "Starts from a galaxy"), galaxy),
       element("div", { class: "ax-buttons" }, reset, zero));
@@ -210,7 +226,7 @@
     const sliders = element("div", { class: "ax-sliders" });
     const strip = element("div", { class: "ax-strip" });
     const response = element("div", { class: "ax-response" });
-    const play = element("div", {}, bar, element("div", { class: "ax-stick" }, view), unit, status, sliders);
+    const play = element("div", {}, bar, note, element("div", { class: "ax-stick" }, view), unit, status, sliders);
     root.replaceChildren(play, strip, response);
 
     // One slider per latent: the known factors in their own units, the others in latent units.
@@ -276,7 +292,7 @@
         const group = (title, part) => element("fieldset", {}, element("legend", {}, title),
           element("div", { class: "ax-group" }, ...part.map((row) => row.node)));
         const parts = guided()
-          ? [group("Known factors", rows.slice(0, guided())), group("Residual latents", rows.slice(guided()))]
+          ? [group("Known factors", rows.slice(0, guided())), group("Free latents", rows.slice(guided()))]
           : [group("Latents without names", rows)];
         sliders.replaceChildren(...parts);
       }
@@ -295,6 +311,7 @@
       paint(difference.picture, residual, (value) => 0.5 + value / span / 2, TABLES[theme()]);
       Object.assign(state, { image, clean, largest, span });
       rows.forEach((row) => row.refresh());
+      zero.textContent = atZero() ? "Free latents as encoded" : "Free latents to 0";
       ends.firstChild.textContent = `\u2212${counts(span)}`;
       ends.lastChild.textContent = `+${counts(span)}`;
     }
@@ -310,13 +327,24 @@
       status.textContent =
         `Decoded: ${sentence(found)}. ${which}: ${sentence(real)}. ${off}` +
         (beyond.length ? ` Outside the training range: ${beyond.join(", ")}.` : "");
-      decoded.caption.textContent = DECODERS[state.name];
+      decoded.caption.textContent = "Decoded";
       truth.caption.textContent = which;
       difference.caption.textContent = "Difference";
-      decoded.picture.setAttribute("aria-label", `Decoded by the ${DECODERS[state.name]}: ${sentence(found)}`);
+      decoded.picture.setAttribute("aria-label", `Decoded by the ${DECODERS[state.name][1]}: ${sentence(found)}`);
       truth.picture.setAttribute("aria-label",
         `${guided() ? "The simulator's picture of these factors" : "The galaxy it started from"}: ${sentence(real)}`);
       difference.picture.setAttribute("aria-label", `Decoded minus ${guided() ? "true" : "start"}. ${off}`);
+    }
+
+    // What to look for when all free latents go to 0, with the fluxes of both pictures for the factors as they stand.
+    function compare() {
+      const flux = (image) => three(AuxVAE.measure(image).flux);
+      const [before, after] = [encoded(), zeros()].map((values) => flux(AuxVAE.decode(state.name, withFree(values))));
+      note.textContent = guided()
+        ? "\u201cFree latents to 0\u201d leaves the known factors as they are. Look whether the decoded picture is " +
+          `still a galaxy. Its flux in counts: ${before} with the free latents as encoded, ${after} with all of them ` +
+          `at 0; true ${flux(state.clean)}.`
+        : `This model was told no factors. All of its ${decoder().latent_dim} latents are free.`;
     }
 
     function drawStrip() {
@@ -387,7 +415,7 @@
     let frame = 0, timer = 0;
     function later() {
       clearTimeout(timer);
-      timer = setTimeout(() => { drawStrip(); drawResponse(); describe(); }, 150);
+      timer = setTimeout(() => { drawStrip(); drawResponse(); describe(); compare(); }, 150);
     }
     function show() {
       if (!frame) frame = requestAnimationFrame(() => { frame = 0; draw(); });
@@ -404,6 +432,7 @@
     drawStrip();
     drawResponse();
     describe();
+    compare();
     colours();
     AuxVAE.explorer = { state, draw, load, strip: drawStrip, response: drawResponse };
   }

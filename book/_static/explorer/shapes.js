@@ -182,7 +182,7 @@
         rows = [...known, ...free];
         const group = (title, part) => element("fieldset", {}, element("legend", {}, title),
           element("div", { class: "ax-group" }, ...part.map((row) => row.node)));
-        sliders.replaceChildren(...(known.length ? [group("Known factors", known), group("Residual latents", free)]
+        sliders.replaceChildren(...(known.length ? [group("Known factors", known), group("Free latents", free)]
           : [group("Latents without names", free)]));
       }
       show();
