@@ -65,7 +65,7 @@ class AuxVAE(nn.Module):
 
     Four stride-2 convolutions lead to the posterior, four transposed convolutions lead back; the decoder
     passes through the sizes that the encoder passed through, so images of any size from 16 pixels fit. The output is
-    linear: a sigmoid can saturate to black and never recover (chapter 5).
+    linear: a sigmoid with squared error can saturate to black and never recover (chapter 5).
 
     Arguments:
         image_shape: (C, H, W) of one image.

@@ -498,8 +498,8 @@ for flux in (1e4, 3e4, 1e5):
 # %% [markdown]
 # If all else is known, the range of `psf` is $D$ standard errors long. For a small bright galaxy there are over a
 # hundred of them, so the blur is measured to a hundredth of its range. For a large faint galaxy there is one, so its
-# image says next to nothing. A neural network does not change that. [Chapter 6](06_training.ipynb) turns (1.14) into a
-# ceiling for the correlation of any estimate with the truth.
+# image says next to nothing. A neural network does not change that. [Chapter 6](06_training.ipynb) estimates from the
+# same counts how well the best guess of each factor can correlate with the truth: the *estimated photon limit*.
 #
 # ## Scaling the pixels
 #
@@ -810,7 +810,7 @@ check("five counts of sky", share_of_zeros(data.clean, 5.0), 0.0021, tol=3e-4)
 #
 # </details>
 #
-# **3.** An encoder reaches a correlation with `psf` above what photon noise allows. What do you check first?
+# **3.** An encoder reaches a correlation with `psf` well above the estimated photon limit. What do you check first?
 #
 # <details><summary>Answer</summary>
 #

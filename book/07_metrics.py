@@ -590,7 +590,7 @@ check("sufficiency of sum and difference", wrong[5], 0.57, tol=0.05)
 #
 # The package carries one Aux-VAE and one $\beta$-VAE (one seed each, $\beta = 1$ and 4), which have seen neither
 # these galaxies nor their factors. Two more codes to compare with. First, *photon limit*: each factor plus as much
-# error as chapter 6's bound leaves to anyone (correlations of 0.9999, and 0.89 for `psf`), and noise in the other
+# error as chapter 6's estimated photon limit has (correlations of 0.9999, and 0.89 for `psf`), and noise in the other
 # five. Second, *guided, noise*: the Aux-VAE's five guided latents as they are, its free ones replaced by noise. It is
 # what the model wants to be.
 
@@ -937,7 +937,7 @@ check("duplicated, SAP of ranks", rank_sap(z["duplicated"], u), 0.0, tol=1e-6)
 # ### Exercise 7.3 (think, 10 minutes)
 #
 # A colleague trained PyTorch-VAE with $\beta = 4$ (and $w = 0.00025$) on colour images of 64x64 pixels, and wants the
-# same balance from `Config(beta=..., sigma=0.015)`. Which `beta`? Why is it so large, and is $\beta > 1$ still
+# same balance from `Config.paper(beta=..., sigma=0.015)`. Which `beta`? Why is it so large, and is $\beta > 1$ still
 # "stronger than the ELBO"?
 
 

@@ -881,9 +881,9 @@ gained = aligned["label shown"] - aligned["label hidden"]
 check("normalised LDS gained by showing the label", gained, 0.16, tol=0.08)
 
 # %% [markdown]
-# With the label shown, `psf` is known better than photons allow. And given *another* galaxy's label, the code tells
-# that label's `psf`, whatever the picture: it was never seen, it was told. The LDS rises with it. (It is highest for
-# the wrong label, which it is scored against: a likely reason is that what follows the picture no longer correlates
+# With the label shown, `psf` is known better than the estimated photon limit. And given *another* galaxy's label, the
+# code tells that label's `psf`, whatever the picture: it was never seen, it was told. The LDS rises with it. (It is
+# highest for the wrong label, which it is scored against: a likely reason is that what follows the picture no longer correlates
 # with that label, and so does not count as a copy.) So a score of $q(z \mid x, u)$ measures, in part, how much of its
 # input an encoder hands on.
 #

@@ -395,7 +395,7 @@ check("given, psf aside: the least |rho| of all runs", min(told), 0.999, tol=1e-
 #
 # Read each factor from $z_\mathrm{recon}$ alone, on galaxies that the reader has not seen: by a line, and by the mean
 # of the ten nearest codes. $R^2 = 1$ is perfect, 0 is what a constant answer reaches. (For `psf`, nobody can do much
-# better than 0.79, the square of chapter 6's limit of 0.89. `sensitivity.readout` is the reader.)
+# better than 0.79, the square of chapter 6's estimated photon limit of 0.89. `sensitivity.readout` is the reader.)
 
 # %%
 for kind in ("linear", "neighbours"):

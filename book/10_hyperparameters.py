@@ -125,8 +125,8 @@ width = results.load("galaxies-width")
 show_source(training.total)
 
 # %% [markdown]
-# The authors' code has SSE in the place of $R$. A minimum does not move when the whole loss is multiplied by a
-# constant, so multiply (10.4) by $2\sigma_x^2$:
+# (The paper's `beta_free` is 1.) The authors' code has SSE in the place of $R$. A minimum does not move when the whole
+# loss is multiplied by a constant, so multiply (10.4) by $2\sigma_x^2$:
 #
 # $$
 # 2\sigma_x^2 L = \frac{\mathrm{SSE} + 2\sigma_x^2\beta\,\mathrm{KL}}{P}
@@ -169,10 +169,11 @@ show_source(training.total)
 # %%
 factor = 2 * 0.015**2
 image = {"kl": 1089.0, "explicitness": 0.5, "intra": 1.5, "inter": 3.0}
-one, other = Config(beta=1, lambda_1=1, lambda_2=1), factor
+one, other = Config.paper(beta=1, lambda_1=1, lambda_2=1), factor
 loss = training.total(one, Terms(reconstruction=0.49005 / factor, **image), pixels=1089)
 check("our scale", loss, 7, tol=1e-9)
-converted = Config(sigma=math.sqrt(0.5), beta=factor, lambda_1=factor, lambda_2=factor)
+converted = {"beta": factor, "lambda_1": factor, "lambda_2": factor}
+converted = Config.paper(sigma=math.sqrt(0.5), **converted)
 loss = training.total(converted, Terms(reconstruction=0.49005, **image), pixels=1089)
 check("the authors' scale, times 1000", 1000 * loss, 3.15, tol=1e-9)
 
@@ -225,7 +226,7 @@ data = FactorDataset(*galaxies.simulate(n, seed=3_000_000 + seed))
 parts = {}
 print(f"{'share of the loss':<18}{'R':>10}{'KL':>10}{'lambda_1':>10}{'lambda_2':>10}")
 for name, sigma in (("ours", 0.015), ("theirs", math.sqrt(0.5))):
-    config = Config(sigma=sigma)
+    config = Config.paper(sigma=sigma)
     m = training.measure(model, config, data, 1 / 11468)
     guided = config.lambda_1 * (m["explicitness"] + m["intra"])
     picture, kl = m["reconstruction"] / 1089, m["kl"] / 1089

@@ -313,7 +313,7 @@ black, grey = np.zeros((1, 1, 64, 64)), np.full((1, 1, 64, 64), 0.01)
 check("grey of 0.01", metrics.ssim(black, grey, data_range=1.0)[0], 1 / 2, tol=1e-9)
 check("grey of 0.02", metrics.ssim(black, 2 * grey, data_range=1.0)[0], 1 / 5, tol=1e-9)
 check("another order", np.corrcoef([0, 1, 2], [1, 0, 2])[0, 1], 1 / 2, tol=1e-9)
-bernoulli = Config(likelihood="bernoulli", image_scaling="minmax")
+bernoulli = Config.paper(likelihood="bernoulli", image_scaling="minmax")
 x = torch.from_numpy(dsprites.render([[2, 1, 0, 0.5, 0.5]])).float()
 cost = training.reconstruction(bernoulli, torch.zeros_like(x), x)
 check("a heart at logits 0", cost, 4096 * math.log(2), tol=0.01)
@@ -352,7 +352,7 @@ check("on the grid, sine", np.corrcoef(grid[:, 2], sine)[0, 1], -0.434, tol=1e-3
 # %%
 data = FactorDataset(*dsprites.simulate(size, seed=seed))
 train, validation, test = data.split(seed)
-config = Config(
+config = Config.paper(
     likelihood="bernoulli", image_scaling="minmax", lambda_1=0.03, lambda_2=0.1,
     epochs=epochs, seed=seed,
 )  # fmt: skip
@@ -761,7 +761,7 @@ for logit in (0.0, 10.0, 100.0):
     cost = training.reconstruction(bernoulli, torch.full_like(bright, logit), bright)
     print(f"logit {logit:5.1f}: R = {float(cost):10.1f} nats")
 check("at 100, nats", cost, -409600, tol=1)
-standard = Config(likelihood="bernoulli", image_scaling="standard", epochs=1)
+standard = Config.paper(likelihood="bernoulli", image_scaling="standard", epochs=1)
 try:
     training.fit(standard, train)
 except ValueError as refusal:
