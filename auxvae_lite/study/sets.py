@@ -12,6 +12,7 @@ from scipy.optimize import linear_sum_assignment
 
 from .. import metrics, sensitivity, training
 from ..datasets import FactorDataset
+from ..models import AuxVAE
 from ..simulators import cars, dsprites
 
 __all__ = ["SETS", "Rows", "Set", "car_rows", "rows", "score", "sprite_rows"]
@@ -196,7 +197,7 @@ def score(model, parts, groups):
     for kind in ("linear", "neighbours"):
         read = _read(codes["train"][:, others], parts.train.columns(first), z[:, others], u, kind)
         scores |= {f"others_{kind}_{name}": float(v) for name, v in zip(first, read, strict=True)}
-    if model.factors and model.guided:
+    if model.factors and model.guided and isinstance(model, AuxVAE):
         told = FactorDataset(test.images, test.columns(model.factors), model.factors, clean=test.images)
         for found, every in zip((scores, reference), training.evaluate(model, told), strict=True):
             found |= {name: value for name, value in every.items() if name.startswith(FREEDOM)}
