@@ -44,6 +44,7 @@ __all__ = [
     "evaluate",
     "fit",
     "latent_activity",
+    "live_latents",
     "measure",
     "reconstruction",
     "terms",
@@ -78,11 +79,13 @@ class Config:
     widths: tuple = (16, 32, 64, 128)  # half the authors', and a decoder of half that: enough for 33x33 pixels
     likelihood: str = "gaussian"  # of pixels; or "bernoulli", for those that are 0 or 1
     sigma: float = 0.015  # gaussian pixel noise in scaled units; smaller favours reconstruction
-    decoder_bias: bool = True  # a constant for each place in the decoder's first layer: `generate` needs it (chapter 14)
+    decoder_bias: bool = (
+        True  # a constant for each place in the decoder's first layer: `generate` needs it (chapter 14)
+    )
     beta: float = 1.0  # the ELBO
     beta_free: float = 64.0  # times beta: on the free latents' KL, where some are guided, so that a copy does not pay
     lambda_1: float = 0.1  # the authors' .5 costs psf .006 and gains nothing (chapter 6)
-    lambda_2: float = 4.0  # chosen with beta_free and dependence, by a rule (chapter 14)
+    lambda_2: float = 1.0  # chosen with beta_free and dependence, by a rule (chapter 14)
     degree: int = 3  # of inter, as in the authors' code; explicitness and intra stay at 1
     reading: str = "powers"  # the authors' code
     dependence: str | None = "distance"  # what inter measures; None means powers of the means, as `reading` says
@@ -594,6 +597,24 @@ def latent_activity(model, data, prior_variance):
     return Activity(kl, sd, sd > 0.1)
 
 
+def live_latents(posterior):
+    r"""Which latents carry something of the image, whatever their scale.
+
+    .. math:: \frac{\operatorname{Var} \mu_j}{\operatorname{Var} \mu_j + \mathbb E\,\sigma_j^2} > 0.01
+
+    Arguments:
+        posterior: `Posterior` of many images, from `AuxVAE.encode`.
+
+    Returns:
+        Booleans, shape (d,). A dead latent's samples are noise, though its mean may still follow a factor.
+
+    References:
+        Chapter 14.
+    """
+    varied = posterior.mu.var(0, correction=0)
+    return varied / (varied + posterior.logvar.exp().mean(0)) > LIVE
+
+
 def _warn_of_collapse(activity, names):
     """Free latents may be idle when the factors tell everything; guided ones, or all of them, should not be."""
     idle = [name for name, active in zip(names, activity.active, strict=False) if not active]
@@ -729,8 +750,7 @@ def _free(model, posterior, data, same):
         return Evaluation({}, {})
     names = [name for name in model.factors if not same[name]]
     mu, sampled = posterior.mu[:, K:], posterior.sample(torch.Generator().manual_seed(0))[:, K:]
-    varied = mu.var(0, correction=0)
-    live = varied / (varied + posterior.logvar[:, K:].exp().mean(0)) > LIVE
+    live = live_latents(posterior)[K:]
     tails = metrics.kurtosis(mu.numpy())
     scores = {f"kurtosis_{j}": float(tails[j]) for j in range(len(tails)) if live[j]}
     reference = {name: {"normal": 3.0} for name in scores}

@@ -155,7 +155,7 @@ FREE = {"decoder_bias": True, "beta_free": MENDED["beta_free"]}
 EXPERIMENTS |= {  # chapter 14
     "galaxies-mended": {
         f"{objective}, {case}": changes | choice.CASES[case]
-        for objective, changes in (("paper", {}), ("mended", MENDED))
+        for objective, changes in (("paper", {}), ("mended", MENDED), ("no inter", FREE | {"lambda_2": 0.0}))
         for case in choice.CASES
     },
     "galaxies-mending": {  # one thing at a time
@@ -163,7 +163,6 @@ EXPERIMENTS |= {  # chapter 14
         "weight": {"beta_free": MENDED["beta_free"]},
         "constant, weight": FREE,
         "constant, weight, wrapped": FREE | {"dependence": "wrapped"},
-        "constant, weight, no inter": FREE | {"lambda_2": 0.0},
         "constant, no inter": {"decoder_bias": True, "lambda_2": 0.0},
         "ours without weight": MENDED | {"beta_free": 1.0},
         "ours, pairs, case 1": MENDED | {"method": "pairs"},

@@ -31,9 +31,6 @@ MODELS = {  # name: an experiment's variant
     "cars-betavae": ("cars", "beta-vae, beta 4"),
 }
 
-MENDED = {"decoder_bias": True, "beta_free": 64.0, "dependence": "distance", "lambda_2": 4.0}
-make_evidence.EXPERIMENTS.setdefault("galaxies-mended", {"mended, case 1": MENDED})  # until it is an experiment there
-
 
 def train(name, device="cpu"):
     """One model, its header filled."""

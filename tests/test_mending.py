@@ -216,6 +216,13 @@ def test_the_ceiling_is_the_truth_where_all_is_told_and_unknown_without_a_simula
     assert "generate_ssim" not in evaluate(mended, without).scores
 
 
+def test_a_latent_lives_by_the_share_of_its_spread_that_images_decide():
+    """Shares .011 and .009; the scale of either does not matter."""
+    mu = torch.tensor([[1.0, 1.0, 100.0], [-1.0, -1.0, -100.0]])  # variance 1, and 1e4
+    logvar = torch.log(torch.tensor([[0.989 / 0.011, 0.991 / 0.009, 0.991e4 / 0.009]])).expand(2, 3)
+    assert training.live_latents(Posterior(mu, logvar)).tolist() == [True, False, False]
+
+
 def test_a_dead_latent_has_no_tails_and_few_rows_tell_nothing(mended):
     with torch.no_grad():
         weights = mended.encoder[-1].weight.clone()

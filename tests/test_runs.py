@@ -61,7 +61,7 @@ def test_groups_add_scores():
     }
     mended = set(runs.run(small("auxvae", groups="generate"))["scores"])
     assert mended - plain == {
-        *("generate_mean_ssim", "generate_zero_ssim", "nats_R", "nats_aux", "nats_free"),
+        *("generate_mean_ssim", "generate_zero_ssim", "nats_R", "nats_aux", "nats_free", "lds_live"),
         *(f"light_{where}_{share}" for where in ("sample", "mean", "zero") for share in (5, 50, 95)),
         *("moves_flux", "moves_radius", "moves_g1", "moves_g2"),
     }

@@ -23,7 +23,7 @@ from ..models import AuxVAE
 from ..priors import targeted_prior
 from ..scalings import Scaling
 from ..simulators import galaxies
-from . import authors, baselines, choice, sets, sweep
+from . import authors, baselines, choice, critics, sets, sweep
 
 __all__ = ["METHODS", "TEST_SEED", "machine", "mended", "run", "score", "set_task", "task"]
 
@@ -39,6 +39,8 @@ METHODS = {  # name: model class and terms; a VAE and a beta-VAE are "auxvae" wi
     "authors' network": (authors.AuthorsVAE, training.terms),
     "log10": (authors.SigmoidVAE, authors.log10_terms),
     "sampled": (AuxVAE, authors.sampled_terms),
+    "mine": (critics.CriticVAE, critics.mine_terms),
+    "ratio": (critics.CriticVAE, critics.ratio_terms),
     "pairs": (AuxVAE, choice.pairwise_terms),
 }
 
@@ -174,6 +176,7 @@ def mended(model, test):
         - `light_WHERE_SHARE`, WHERE being sample, mean or zero: the 5th, 50th and 95th of a hundred parts of generated
           over true counts;
         - `moves_NAME`: the most that a free latent's traversal moves a told factor's moment, in that moment's sd;
+        - `lds_live`, normalised LDS of ranks without the latents that are dead (`training.live_latents`);
         - `nats_R`, `nats_aux`, `nats_free`: nats an image, R of decoded samples and the KL of guided and free latents.
     """
     scores, reference = training.evaluate(model, test, galaxies.render)
@@ -194,13 +197,15 @@ def mended(model, test):
     for name in set(MOMENT_OF) & set(model.factors):
         found = moved[:, sensitivity.MOMENTS.index(MOMENT_OF[name])]
         scores[f"moves_{name}"] = float(np.nanmax(found, initial=0))
-    return training.Evaluation(scores | _nats(model, test), reference)
+    posterior = model.encode(test.images)
+    live = training.live_latents(posterior).numpy()
+    scores["lds_live"] = metrics.lds_ranks(posterior.mu.numpy()[:, live], test.factors).normalised
+    return training.Evaluation(scores | _nats(model, posterior, test), reference)
 
 
-def _nats(model, test):
+def _nats(model, posterior, test):
     """What a reconstruction costs, in the units of the loss before weights."""
     config, K = training.Config(**model.provenance["config"]), len(model.factors)
-    posterior = model.encode(test.images)
     u = model.factor_scaling(torch.from_numpy(test.columns(model.factors))).float()
     prior = targeted_prior(u, model.latent_dim, model.provenance["prior_variance"])
     kl = kl_diag_normal(*posterior, *prior).mean(0)
