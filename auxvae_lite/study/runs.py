@@ -176,7 +176,7 @@ def mended(model, test):
         - `light_WHERE_SHARE`, WHERE being sample, mean or zero: the 5th, 50th and 95th of a hundred parts of generated
           over true counts;
         - `moves_NAME`: the most that a free latent's traversal moves a told factor's moment, in that moment's sd;
-        - `lds_live`, normalised LDS of ranks without the latents that are dead (`training.live_latents`);
+        - `lds_live`, normalised LDS of ranks without the free latents that are dead (`training.live_latents`);
         - `nats_R`, `nats_aux`, `nats_free`: nats an image, R of decoded samples and the KL of guided and free latents.
     """
     scores, reference = training.evaluate(model, test, galaxies.render)
@@ -198,7 +198,7 @@ def mended(model, test):
         found = moved[:, sensitivity.MOMENTS.index(MOMENT_OF[name])]
         scores[f"moves_{name}"] = float(np.nanmax(found, initial=0))
     posterior = model.encode(test.images)
-    live = training.live_latents(posterior).numpy()
+    live = training.live_latents(posterior).numpy() | (np.arange(model.latent_dim) < len(model.factors))
     scores["lds_live"] = metrics.lds_ranks(posterior.mu.numpy()[:, live], test.factors).normalised
     return training.Evaluation(scores | _nats(model, posterior, test), reference)
 
