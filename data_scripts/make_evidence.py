@@ -169,6 +169,10 @@ EXPERIMENTS |= {  # chapter 14
         "ours, pairs, case 3": MENDED | choice.CASES["case 3"] | {"method": "pairs"},
     },
 }
+EXPERIMENTS["galaxies-critics"] = {  # the paper's first open question, without help from the weight
+    f"{form} {weight:g}": {"decoder_bias": True, "method": form, "lambda_2": weight}
+    for form, weight in product(("mine", "ratio"), (0.1, 0.3))
+}
 # sprites' pixels are 0 or 1; their R is some fifty times smaller than a galaxy's, and so are the penalties' weights
 SPRITES = PAPER | {"likelihood": "bernoulli", "image_scaling": "minmax", "lambda_1": 0.03, "lambda_2": 0.1}
 CARS = PAPER | {"sigma": 0.05, "image_scaling": "minmax"}
@@ -237,6 +241,7 @@ VALIDATION = (
 GROUPS = {
     "galaxies-mended": "generate",
     "galaxies-mending": "generate",
+    "galaxies-critics": "generate",
     "galaxies-baselines": ["traversal"],
     "galaxies-authors": ["traversal"],
     "galaxies-coverage": ["drops"],
