@@ -39,7 +39,15 @@ def test_committed_results_are_valid():
         assert results.load(name)["experiment"] == name
 
 
-ONCE = ("authors", "width", "choice", "mended", "mending", "critics")  # experiments that ran on one machine alone
+ONCE = (
+    "authors",
+    "width",
+    "choice",
+    "mended",
+    "mending",
+    "critics",
+    "class",
+)  # experiments that ran on one machine alone
 GALAXIES = [name for name in results.names() if name.startswith("galaxies")]
 REPEATED = [name for name in GALAXIES if name.split("-")[1] not in ONCE]
 
