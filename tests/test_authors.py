@@ -43,7 +43,7 @@ def test_one_difference_at_a_time():
     draw = lambda *shape: torch.rand(*shape, generator=generator)  # noqa: E731
     x, u = draw(32, 1, 4, 4), draw(32, 2)
     output = Output(draw(32, 1, 4, 4), Posterior(draw(32, 5), draw(32, 5)), draw(32, 5))
-    given = Config(), output, x, u, 0.01
+    given = Config.paper(), output, x, u, 0.01
     ours, theirs = training_terms(*given), authors.terms(*given)
     assert all(a != b for a, b in zip(ours[:1] + ours[2:4], theirs[:1] + theirs[2:4], strict=True))
     assert authors.log10_terms(*given) == ours._replace(reconstruction=theirs.reconstruction)

@@ -5,7 +5,7 @@ import torch
 from auxvae_lite import training
 from auxvae_lite.dependence import distance_correlation
 from auxvae_lite.models import Output, Posterior
-from auxvae_lite.study import choice
+from auxvae_lite.study import choice, results
 from auxvae_lite.training import Config
 
 
@@ -52,6 +52,38 @@ def test_seeds_are_averaged_before_the_worst_is_taken():
     runs = [run("a", "case 1", told=pair) for pair in ((0.4, 0.0), (0.0, 0.4))]
     ((_, row),) = choice.order({"runs": runs})
     assert abs(row["told"] - 0.2) < 1e-9
+
+
+def seeds(setting, misses, **changes):
+    runs = [run(setting, "case 1", generate=1 - miss, **changes) for miss in misses]
+    return [one | {"seed": seed} for seed, one in enumerate(runs)]
+
+
+def test_a_difference_that_seeds_do_not_tell_apart_is_a_tie():
+    first = seeds("a, 0", (0.02, 0.024, 0.019), lds=0.7)
+    near = seeds("b, 1", (0.026, 0.023, 0.022), lds=0.9)
+    far = seeds("c, 1", (0.03, 0.0345, 0.029), lds=0.99)
+    blurred = seeds("d, 1", (0.02, 0.024, 0.019), lds=0.99, ssim=0.97)
+    assert order(*first, *near, *far, *blurred)[0] == "a, 0"
+    assert choice.chosen({"runs": [*first, *near, *far, *blurred]}) == "b, 1"
+    tells = seeds("b, 1", (0.026, 0.023, 0.022), lds=0.9, told=(0.2, 0.0))
+    assert choice.chosen({"runs": [*first, *tells, *far]}) == "a, 0"
+
+
+def test_config_is_what_was_chosen():
+    name = choice.chosen(results.load("galaxies-choice"))
+    changes = choice.settings()[name]
+    assert {field: getattr(Config(), field) for field in changes} == changes
+
+
+def test_each_step_has_what_the_last_one_let_through():
+    names = [
+        list(dict.fromkeys(variant.rsplit(", ", 1)[0] for variant in results.load(name)["config"]["variants"]))
+        for name in ("galaxies-choice-short", "galaxies-choice-one", "galaxies-choice")
+    ]
+    assert names[0] == list(choice.settings())
+    assert names[1] == choice.survivors(results.load("galaxies-choice-short"), either=True)
+    assert names[2] == choice.survivors(results.load("galaxies-choice-one"))
 
 
 def test_the_settings_are_a_constant_four_weights_and_five_measures():

@@ -16,6 +16,7 @@ FORMULAS = [
     "priors",
     "divergences",
     "regularizers",
+    "dependence",
     "metrics",
     "information",
     "sensitivity",

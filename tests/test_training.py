@@ -71,7 +71,7 @@ def test_guided_latents_meet_their_factors_and_free_ones_are_kept_from_them(degr
     generator = torch.Generator().manual_seed(0)
     mu, u = torch.randn(40, 5, generator=generator), torch.randn(40, 2, generator=generator)
     out = Output(torch.zeros(40, 1, 16, 16), Posterior(mu, torch.zeros_like(mu)), mu)
-    parts = terms(Config(degree=degree, reading=reading), out, out.x_hat, u, 1.0)
+    parts = terms(Config.paper(degree=degree, reading=reading), out, out.x_hat, u, 1.0)
     aux, recon = mu.split([2, 3], dim=1)
     by_hand = explicitness(aux, u, 1, reading), intra(aux, u, 1, reading), inter(recon, u, degree, reading)
     torch.testing.assert_close(parts[2:5], by_hand)
