@@ -80,11 +80,7 @@ def distance_correlation(z, u, joint=True):
     References:
         Szekely and Rizzo 2014, "Partial distance correlation with methods for dissimilarities"; chapter 14.
     """
-    matrices = []
-    for squares in _squares(z, u, joint):
-        apart = squares > 0  # the root of 0 has no gradient
-        matrices.append(torch.where(apart, squares, 1).sqrt() * apart)
-    return _alignment(*matrices)
+    return _alignment(*(_root(squares) for squares in _squares(z, u, joint)))
 
 
 def hsic(z, u, joint=True):
@@ -108,39 +104,46 @@ def hsic(z, u, joint=True):
     """
     widths = (z.shape[1], u.shape[1]) if joint else (1, 1)
     # less 1, which centring takes out: a column that does not vary then has a matrix of exact zeros
-    matrices = ((-0.5 / w * x).expm1() for x, w in zip(_squares(z, u, joint), widths, strict=True))
-    return _alignment(*matrices)
+    return _alignment(*((-0.5 / w * x).expm1() for x, w in zip(_squares(z, u, joint), widths, strict=True)))
 
 
 def _squares(z, u, joint):
-    """Squared distances between rows, (1, B, B), or of each column alone, (J, B, B) and (K, B, B)."""
-    apart = [(x.T[:, :, None] - x.T[:, None]) ** 2 for x in _standardised(z, u)]
-    return [squares.sum(0, keepdim=True) for squares in apart] if joint else apart
-
-
-def _standardised(z, u):
-    """Columns of mean 0 and variance 1; 0 for those that do not vary."""
+    """Squared distances between rows, of z and of u: (1, B, B), or of each column alone, (J, B, B) and (K, B, B)."""
     if len(z) != len(u) or len(z) < LEAST:
         raise ValueError(f"latents and factors need one row per image, {LEAST} or more; got {len(z)} and {len(u)}")
-    return tuple(_unit(_scaled(x)) * len(x) ** 0.5 for x in (z, u))
+    for x in (z, u):
+        columns = _unit(_scaled(x)) * len(x) ** 0.5  # of variance 1, or 0
+        yield _apart(columns)[None] if joint else torch.stack([_apart(column) for column in columns.split(1, dim=1)])
+
+
+def _apart(x):
+    """Squared distances between rows of x, (B, B): |a|^2 + |b|^2 - 2 ab, and 0 where that is rounding error."""
+    squares = x.square().sum(1)
+    size = squares[:, None] + squares
+    apart = size - 2 * x @ x.T
+    return apart * (apart > 16 * torch.finfo(x.dtype).eps * size.detach())
+
+
+def _root(squares):
+    """Distances, with gradient 0 where two rows are equal."""
+    apart = squares > 0
+    return torch.where(apart, squares, 1).sqrt() * apart
 
 
 def _alignment(a, b):
-    """<A_j, B_k> / sqrt(<A_j, A_j> <B_k, B_k>) of U-centred matrices, (J, K); 0 where one has no spread."""
-    a, b = (_u_centred(x).flatten(1) for x in (a, b))
-    lengths = [_inverse(x.square().sum(1)) for x in (a, b)]
-    return (a @ b.T) * lengths[0][:, None] * lengths[1]
+    """<A_j, B_k> / sqrt(<A_j, A_j> <B_k, B_k>) of U-centred matrices, (J, B, B) and (K, B, B): (J, K).
 
-
-def _inverse(square):
-    some = square > torch.finfo(square.dtype).eps ** 2
-    return torch.where(some, square, 1).rsqrt() * some
-
-
-def _u_centred(a):
-    """Symmetric matrices (J, B, B) without their diagonal, centred so that products have no bias."""
-    off = 1 - torch.eye(a.shape[1], dtype=a.dtype, device=a.device)
-    n, a = a.shape[1], a * off
-    rows = a.sum(2, keepdim=True) / (n - 2)
-    whole = a.sum((1, 2), keepdim=True) / ((n - 1) * (n - 2))
-    return (a - rows - rows.transpose(1, 2) + whole) * off
+    The products are those of Song et al. 2012, which centre without making the centred matrices. Where centring leaves
+    rounding error alone, the value is 0.
+    """
+    n, sums, lengths = a.shape[1], [], []
+    for entries in (a, b):
+        rows = entries.sum(2)
+        sums.append((entries.flatten(1), rows, rows.sum(1, keepdim=True)))
+        plain = sums[-1][0].square().sum(1)
+        square = plain - (2 * rows.square().sum(1) - rows.sum(1) ** 2 / (n - 1)) / (n - 2)
+        some = square > 16 * torch.finfo(square.dtype).eps * plain.detach()
+        lengths.append(torch.where(some, square, 1).rsqrt() * some)
+    (all_a, rows_a, whole_a), (all_b, rows_b, whole_b) = sums
+    products = all_a @ all_b.T - (2 * rows_a @ rows_b.T - whole_a @ whole_b.T / (n - 1)) / (n - 2)
+    return products * lengths[0][:, None] * lengths[1]

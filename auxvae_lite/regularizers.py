@@ -143,7 +143,7 @@ def penalties(z, u, degree=3, reading="powers"):
     """
     K = u.shape[1]
     aux, recon = z[:, :K], z[:, K:]
-    if reading != "powers" or not 0 < K < z.shape[1]:
+    if reading != "powers" or not K:
         return (
             explicitness(aux, u, reading=reading),
             intra(aux, u, reading=reading),
@@ -151,15 +151,13 @@ def penalties(z, u, degree=3, reading="powers"):
         )
     _check(aux, u, degree, reading, same_columns=True)
     z, u = _scaled(z), _scaled(u)
-    columns = _unit(torch.cat([z[:, :K], _powers(z[:, K:], degree)], dim=1))
-    rho = columns.T @ _unit(torch.cat([_powers(u, degree), _products(u)], dim=1))
+    free = recon.shape[1]
+    columns = _unit(torch.cat([z[:, :K], _powers(z[:, K:], degree)], dim=1) if free else z)
+    rho = columns.T @ _unit(torch.cat([_powers(u, degree), _products(u)], dim=1) if free else u)
     own, powers, products = rho[:K, :K], rho[K:, : degree * K], rho[K : z.shape[1], degree * K :]
     diagonal = own.diagonal()
-    return (
-        (1 - diagonal).sum(),
-        own.abs().sum() - diagonal.abs().sum(),
-        (powers.abs().sum() + products.abs().sum()) / recon.shape[1],
-    )
+    known = (powers.abs().sum() + products.abs().sum()) / free if free else z.new_zeros(())
+    return (1 - diagonal).sum(), own.abs().sum() - diagonal.abs().sum(), known
 
 
 def _prepared(z, u, degree, reading, same_columns=False):
