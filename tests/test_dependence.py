@@ -44,6 +44,15 @@ def test_both_are_their_definition(kind, joint):
 
 
 @pytest.mark.parametrize("kind", MEASURES)
+@pytest.mark.parametrize("joint", [True, False])
+def test_the_slope_by_hand_is_the_slope(kind, joint):
+    tables = [normal(9, 3).requires_grad_(), normal(9, 2, seed=1).requires_grad_()]
+    assert torch.autograd.gradcheck(lambda z, u: MEASURES[kind](z, u, joint), tables)
+    z, u = tables
+    assert torch.equal(MEASURES[kind](z, u, joint), MEASURES[kind](z.detach(), u.detach(), joint))
+
+
+@pytest.mark.parametrize("kind", MEASURES)
 def test_chance_is_zero_in_the_mean_at_any_number_of_rows(kind):
     for rows in (5, 64):
         found = [MEASURES[kind](normal(rows, 3, seed=i), normal(rows, 2, seed=1000 + i)).item() for i in range(400)]
