@@ -39,22 +39,9 @@ def test_committed_results_are_valid():
         assert results.load(name)["experiment"] == name
 
 
-ONCE = (
-    "authors",
-    "width",
-    "choice",
-    "mended",
-    "mending",
-    "critics",
-    "class",
-)  # experiments that ran on one machine alone
-GALAXIES = [name for name in results.names() if name.startswith("galaxies")]
-REPEATED = [name for name in GALAXIES if name.split("-")[1] not in ONCE]
-
-
 def test_a_repeat_has_the_runs_that_it_repeats():
-    assert len(REPEATED) == 11
-    for name in REPEATED:
+    assert len(results.repeated()) == 11
+    for name in results.repeated():
         first, again = results.load(name), results.load(f"again/{name}")
         assert again["experiment"] == name and again["n"] == first["n"]
         for variant in first["config"]["variants"]:
@@ -64,7 +51,7 @@ def test_a_repeat_has_the_runs_that_it_repeats():
             assert one["scores"].keys() == two["scores"].keys()
 
 
-COMMITTED = [*results.names(), *(f"again/{name}" for name in REPEATED)]
+COMMITTED = [*results.names(), *(f"again/{name}" for name in results.repeated())]
 
 
 @pytest.mark.parametrize("name", COMMITTED)

@@ -31,6 +31,7 @@ __all__ = [
     "paired",
     "pool",
     "pool_table",
+    "repeated",
     "save",
     "settings",
     "spread",
@@ -66,9 +67,16 @@ HEADLINE = (  # scores of `training.evaluate`; the correlation of a guided laten
 
 def names():
     """Names of the committed experiments."""
-    return sorted(
-        Path(entry.name).stem for entry in resources.files(__name__).iterdir() if entry.name.endswith(".json")
-    )
+    return _stems(resources.files(__name__))
+
+
+def _stems(folder):
+    return sorted(Path(entry.name).stem for entry in folder.iterdir() if entry.name.endswith(".json"))
+
+
+def repeated():
+    """Names of the experiments that were run once more on another machine: `load("again/NAME")` has the repeat."""
+    return _stems(resources.files(__name__).joinpath("again"))
 
 
 def save(path, result):
