@@ -699,7 +699,7 @@ assert told["radius"].low > 0.5 > told["flux"].mean and told["psf"].high < 0.02
 lines = [results.spread(pool, f"others_linear_{name}").high for name in fresh.names]
 check("recipe, all runs: a line, at most", max(lines), 0.1, tol=0.01)
 found = results.spread(pool, "lds_normalised")
-check("recipe, all runs: normalised LDS", found.mean, 0.96, tol=0.01)
+check("recipe, all runs: normalised LDS", found.mean, 0.95, tol=0.01)
 
 # %% [markdown]
 # So the honest summary of $\lambda_2$: it removes correlation over all rows, which is what LDS measures, and with it a
@@ -912,8 +912,8 @@ check("inter of noise, 256 against 64", ratio, 0.5, tol=0.01)
 #   sign, and above degree 1 to bends.
 # - $z = u^2$ fools degree 1, sixteen signs fool degree 3, two latents together fool every measure of pairs.
 # - Chance is worth $\Gamma(\frac{B-1}2)/(\sqrt\pi\,\Gamma(\frac B2))$ per correlation: quote the batch size.
-# - $\lambda_2$ shrinks LDS's own denominator. In the stored runs of the recipe (at least 13, of five seeds), whose
-#   normalised LDS is 0.96 on average, neighbours read 0.68 of the variance of `radius` off the free latents (above 0.5
+# - $\lambda_2$ shrinks LDS's own denominator. In the stored runs of the recipe (at least 13, of five seeds or more), whose
+#   normalised LDS is 0.95 on average, neighbours read 0.68 of the variance of `radius` off the free latents (above 0.5
 #   in every run), 0.33 to 0.43 of that of `flux`, `g1` and `g2`, and nothing of `psf`; a line reads 0.1 at most.
 #
 # ## Further reading

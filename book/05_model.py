@@ -467,7 +467,7 @@ show_source(AuxVAE.forward)
 # %% [markdown]
 # We let PyTorch tell the shapes. On its `meta` device tensors have a shape and no memory, so nothing is computed; a
 # hook on each layer writes down what comes out. (`decoder_bias=False` leaves out a layer of constants that the paper's
-# model does not have and chapter 14 adds.)
+# model does not have and [chapter 14](14_mending.ipynb) adds.)
 
 # %%
 def layers(model):
@@ -769,7 +769,8 @@ check("first layer at z = 0, spread over places", first_layer.std((2, 3)).max(),
 # And there is something to gain. The decoder's first layer multiplies $z$ by a matrix for each place of its small
 # image, and adds nothing that differs from place to place. So $z = 0$ gives all places the same value, and the middle,
 # where every galaxy is, differs from the edge only if some latent stands off 0 *for all images*. That is a reason to
-# expect an offset, no proof that it is the one. Chapter 14 adds a constant for each place, and mends the hole.
+# expect an offset, no proof that it is the one. [Chapter 14](14_mending.ipynb) adds a constant for each
+# place, and mends the hole.
 #
 # ### What the free latents still know
 #

@@ -298,8 +298,8 @@ print(f"{'all':<22} {total:18.0f} min")
 #
 # A seed fixes galaxies, weights and batches. It does not fix in which order a processor adds, and with it the last
 # digit of every sum; training passes that on, and it grows. So we ran the experiments on galaxies once more, all but
-# the authors' variant and `galaxies-width`: same seeds and settings, on two cores of a CPU, where most of the
-# committed runs come from a GPU.
+# the authors' variant, `galaxies-width` and those of chapter 14: same seeds and settings, on two cores of a CPU, where
+# most of the committed runs come from a GPU.
 
 
 # %%
@@ -308,10 +308,7 @@ def again(name):
     return results.load(name if name == "galaxies-width" else f"again/{name}")
 
 
-repeated = [name for name in results.names() if name.startswith("galaxies")]
-for once in ledger.AUTHORS, "galaxies-width":
-    repeated.remove(once)
-same = []
+repeated, same = results.repeated(), []
 for name in repeated:
     for one, two in zip(results.load(name)["runs"], again(name)["runs"], strict=True):
         same.append(one["scores"] == two["scores"])

@@ -79,7 +79,6 @@ def findings():
     line = max(results.spread(runs, f"others_linear_{name}").high for name in results.FACTORS)
     radius, flux = (results.spread(runs, f"others_neighbours_{name}") for name in ("radius", "flux"))
     limit = printed("06_training", r"psf +correlation at best about ([\d.]+)")
-    obtained = printed("05_model", r"z_recon at 0 +flux obtained / flux asked for ([\d.]+)")
     head = (
         f"Mean ± standard deviation (lowest to highest) of {lds.runs} runs of {lds.seeds} seeds of the paper's "
         f"objective, on galaxies that training has not seen; {ranks.runs} have all scores."
@@ -87,16 +86,14 @@ def findings():
     points = (
         "**Each factor gets a latent of its own.** The correlation of a latent with its factor is at least "
         f"{math.floor(1e4 * lowest) / 1e4:.4f} in every run for flux, radius and both components of shear. For the "
-        f"width of the blur (`psf`) it is {give(psf, 3)}. Photon noise allows about {limit} at best, by our estimate; "
-        "the recipe stays below that.",
+        f"width of the blur (`psf`) it is {give(psf, 3)}. Photon noise allows about {limit} at best, by our estimate.",
         "**The paper's two scores mean little without a reference.** LDS is its score of disentanglement, 1 at best. "
         f"We find {give(lds, 3)}, the paper up to 0.94; a perfect code is expected to score {ceiling:.3f}. Of "
         f"ranks, so that outliers count less, ours is {give(ranks, 2)}. SSIM is its score of images. By its "
         f"convention we find {ssim.mean:.4f}, and an all-black image scores {black:.3f}.",
-        "**The other latents are not free of the factors.** A straight line reads almost nothing from them (R² at "
-        f"most {math.ceil(100 * line) / 100:.2f}), but nearest neighbours predict radius with an R² of "
-        f"{give(radius, 2)} and flux with {give(flux, 2)}. Images made from factors alone, with these latents at 0, "
-        f"have {obtained} of the flux asked for, in the one model that chapter 5 examines.",
+        "**The other latents are not free of the factors.** A line reads little from them (R² at "
+        f"most {math.ceil(100 * line) / 100:.2f}), nearest neighbours predict radius with an R² of "
+        f"{give(radius, 2)} and flux with {give(flux, 2)}.",
     )
     wrap = partial(textwrap.fill, width=118, break_long_words=False, break_on_hyphens=False)
     numbered = (wrap(point, initial_indent=f"{i}. ", subsequent_indent="   ") for i, point in enumerate(points, 1))
@@ -108,7 +105,6 @@ def both():
     result = results.load("galaxies-mended")
     rows = {
         "SSIM of a reconstruction": "ssim_image",
-        "correlation of psf with its latent": "corr_psf",
         "LDS of ranks; 0 is chance, 1 a perfect code": "lds_ranks_normalised",
         "R² of the factor that the free latents tell best; chance is below 0": TOLD,
         "SSIM of an image made from factors alone with the truth": "generate_ssim",
