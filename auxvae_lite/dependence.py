@@ -23,24 +23,28 @@ LEAST = 4  # rows, below which no unbiased estimate exists
 
 
 def wrap(z):
-    r"""Columns in robust standard deviations, with what lies far out brought back to the middle.
+    r"""Columns in robust standard deviations; what lies far out is brought to the middle.
 
-    .. math:: t = \frac{z - \operatorname{median} z}{1.4826\,\operatorname{median}|z - \operatorname{median} z|},\qquad
+    .. math:: t = \frac{z - \operatorname{median} z}
+              {1.4826\,\operatorname{median}|z - \operatorname{median} z|},\qquad
               \psi(t) = \begin{cases} t & |t| \le 1.5 \\
-              1.54 \tanh(0.862\,(4 - |t|))\,\operatorname{sign} t & 1.5 < |t| \le 4 \\ 0 & |t| > 4 \end{cases}
+              1.54 \tanh(0.862\,(4 - |t|))\,\operatorname{sign} t & 1.5 < |t| \le 4 \\
+              0 & |t| > 4 \end{cases}
 
-    Half of the rows decide median and spread, so that a few rows far out neither widen the scale for the others nor
-    count themselves. (The sd of a batch is widened by four rows in 128: a copy of a factor then goes unseen.)
+    Half of the rows decide median and spread, so that a few rows far out neither widen
+    the scale for the others nor count themselves. (The sd of a batch is widened by four
+    rows in 128: a copy of a factor then goes unseen.)
 
     Arguments:
         z: Shape (B, J).
 
     Returns:
-        Shape (B, J), between -1.54 and 1.54. Median and spread carry no gradient. A column of which half the rows are
-        equal has no such spread and keeps its own unit.
+        Shape (B, J), between -1.54 and 1.54. Median and spread carry no gradient. A
+        column of which half the rows are equal has no such spread and keeps its unit.
 
     References:
-        Raymaekers and Rousseeuw 2021, "Fast robust correlation for high-dimensional data"; chapter 14.
+        Raymaekers and Rousseeuw 2021, "Fast robust correlation for high-dimensional
+        data"; chapter 14.
     """
     fixed = z.detach()
     centre = fixed.median(0).values
