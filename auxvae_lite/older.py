@@ -27,7 +27,7 @@ def complete(settings):
         A new dictionary; what is named stays as it is, and in its order.
 
     Example:
-        >>> complete({"beta": 4.0})
-        {'beta': 4.0, 'likelihood': 'gaussian'}
+        >>> complete({"beta": 4.0})["likelihood"]
+        'gaussian'
     """
     return {**settings, **{name: value for name, value in SETTINGS.items() if name not in settings}}
