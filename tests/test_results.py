@@ -255,7 +255,9 @@ def test_one_pool_of_seeds_has_every_run_with_the_same_settings_once():
 def test_the_committed_pool_of_the_recipe_is_found_from_each_of_its_experiments():
     found = results.pool(results.load("galaxies-headline"), "auxvae")
     seeds = [run["seed"] for run in found]
-    assert {seed: seeds.count(seed) for seed in seeds} == {0: 4, 1: 4, 2: 4, 3: 2, 4: 2} | dict.fromkeys(range(5, 10), 1)
+    assert {seed: seeds.count(seed) for seed in seeds} == {0: 4, 1: 4, 2: 4, 3: 2, 4: 2} | dict.fromkeys(
+        range(5, 10), 1
+    )
     assert {run["threads"] for run in found} == {1, 2}
     for name, variant in (
         ("galaxies-threads", "2 threads"),
