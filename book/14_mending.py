@@ -27,7 +27,7 @@
 #
 # **You need** the model of [chapter 5](05_model.ipynb), the penalties of [chapter 4](04_regularizers.ipynb) and the
 # scores of [chapter 7](07_metrics.ipynb). **Helpful**: the three cases of [chapter 9](09_sensitivity.ipynb).
-# **Time**: 30 minutes of reading, more with a pencil; the code runs for about 30 seconds on one core.
+# **Time**: 30 minutes of reading, more with a pencil; the code runs for about ten seconds on one core.
 
 # %% tags=["remove-cell"]
 import importlib.util
