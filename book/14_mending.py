@@ -140,10 +140,10 @@ for name, images in pictures.items():
 like = {
     name: metrics.ssim(data.clean, images).mean() for name, images in pictures.items()
 }
-check("the hole, SSIM", like["paper's, 0"], 0.55, tol=0.04)
-check("the hole, median light", light(pictures["paper's, 0"])[1], 0.28, tol=0.05)
-check("recentred, SSIM", like["recentred"], 0.987, tol=0.006)
-check("mended, SSIM", like["mended, 0"], 0.993, tol=0.006)
+check("the hole, SSIM", like["paper's, 0"], 0.547, tol=0.015)
+check("the hole, median light", light(pictures["paper's, 0"])[1], 0.27, tol=0.02)
+check("recentred, SSIM", like["recentred"], 0.987, tol=0.003)
+check("mended, SSIM", like["mended, 0"], 0.994, tol=0.002)
 
 # %% mystnb={"image": {"alt": "Four rows of six galaxies. The truth, the recentred and the mended rows look alike. The paper's model with free latents at 0 gives dim patches without a centre."}}
 figure, axes = plt.subplots(4, 6, figsize=(7, 4.6), layout="constrained")
@@ -188,7 +188,7 @@ plt.show()
 # %% tags=["guard", "remove-cell"]
 largest = {name: float(image.max()) for name, image in maps.items()}
 ratio = largest["guided latents"] / largest["free latents"]
-check("guided over free, largest departure", ratio, 0, tol=0.2)
+check("guided over free, largest departure", ratio, 0, tol=0.03)
 
 # %% [markdown]
 # *Notice* that the guided latents give every place almost the same mean. The free latents have to supply the
@@ -236,9 +236,9 @@ copied, weighed = (
     {name: results.values(mending, variant, name).mean() for name in columns}
     for variant in ("constant, no inter", "constant, weight")
 )
-check("free latents, weight 1, nats", copied["nats_free"], 22, tol=1)
-check("told, weight 1", copied["told_by_free_radius"], 0.95, tol=0.04)
-check("R bought, nats", weighed["nats_R"] - copied["nats_R"], 36, tol=3)
+check("free latents, weight 1, nats", copied["nats_free"], 22, tol=0.5)
+check("told, weight 1", copied["told_by_free_radius"], 0.95, tol=0.005)
+check("R bought, nats", weighed["nats_R"] - copied["nats_R"], 36, tol=0.5)
 check("told, weight 64", max(weighed["told_by_free_radius"], 0), 0, tol=0)
 
 # %% [markdown]
@@ -351,9 +351,11 @@ plt.show()
 
 # %% tags=["guard", "remove-cell"]
 hidden, tanh, wrapped = (found[name, "copy, four far out"] for name in measures)
-check("powers: spoilt copy over chance", hidden / found["powers", "noise"], 1.0, tol=0.4)
-check("tanh over the copy", tanh / found["tanh of z/sd", "copy"], 0.4, tol=0.25)
-check("wrapped over the copy", wrapped / found["wrapped", "copy"], 0.95, tol=0.12)
+check(
+    "powers: spoilt copy over chance", hidden / found["powers", "noise"], 1.13, tol=0.12
+)
+check("tanh over the copy", tanh / found["tanh of z/sd", "copy"], 0.37, tol=0.04)
+check("wrapped over the copy", wrapped / found["wrapped", "copy"], 1.0, tol=0.03)
 
 # %% [markdown]
 # *Notice* the orange bars. Under powers a spoilt copy looks like noise. Wrapped, it looks like a copy. Then the shared
@@ -384,9 +386,12 @@ for (name, copies), (mean, sd) in seen.items():
 # %% tags=["guard", "remove-cell"]
 check("pairs, noise", seen["pairs", 0][0], 0, tol=0.01)
 check("rows, noise", seen["rows", 0][0], 0, tol=0.01)
-check("rows, noise, sd over batches", seen["rows", 0][1], 0.024, tol=0.006)
+check("rows, noise, sd over batches", seen["rows", 0][1], 0.0235, tol=0.003)
 check(
-    "rows over pairs, shared copy", seen["rows", 1][0] / seen["pairs", 1][0], 2.6, tol=0.4
+    "rows over pairs, shared copy",
+    seen["rows", 1][0] / seen["pairs", 1][0],
+    2.6,
+    tol=0.15,
 )
 
 # %% [markdown]
@@ -404,8 +409,8 @@ check(
 #    this is a miss as well, because it says that the images vary too little.
 # 3. Of these, the one whose free latents tell least, in the worst case. If none passes 2, the smallest miss.
 #
-# Short runs with one seed leave 12 settings, full runs with one seed leave six, and those have three seeds. (One thing
-# was changed after the short runs: see the head of [`choice`](api.md#the-choice-of-our-own-objective).)
+# Short runs with one seed leave 12 settings, full runs with one seed leave six, and those have three seeds. (How the 12
+# were picked was changed after the short runs: see the head of [`choice`](api.md#the-choice-of-our-own-objective).)
 
 # %%
 order = choice.order(results.load("galaxies-choice"))
@@ -547,9 +552,9 @@ check(
     0,
     tol=0,
 )
-check("paper, radius told", mean(theirs, "told_by_free_radius"), 0.5, tol=0.05)
-check("ours, kurtosis", mean(ours, "kurtosis_most"), 4.2, tol=0.4)
-check("paper, kurtosis", mean(theirs, "kurtosis_most"), 119, tol=10)
+check("paper, radius told", mean(theirs, "told_by_free_radius"), 0.51, tol=0.005)
+check("ours, kurtosis", mean(ours, "kurtosis_most"), 4.2, tol=0.05)
+check("paper, kurtosis", mean(theirs, "kurtosis_most"), 119, tol=1)
 for variant, score, expected in (
     (ours, "lds_ranks_normalised", 0.915),
     ("no inter, case 1", "lds_ranks_normalised", 0.784),
@@ -579,12 +584,15 @@ for case in ("case 2", "case 3"):
 # 3, by about one.
 
 # %% tags=["guard", "remove-cell"]
-for case, told_then, gap in (("case 2", 0.72, -0.01), ("case 3", 0.7, 0.017)):
+for case, told_then, gap, moved in (
+    ("case 2", 0.72, -0.01, 0.07),
+    ("case 3", 0.7, 0.017, 0.2),
+):
     check(
         f"{case}: paper, told",
         mean(f"paper, {case}", "told_by_free_radius"),
         told_then,
-        tol=0.04,
+        tol=0.01,
     )
     check(
         f"{case}: ours, told",
@@ -597,13 +605,13 @@ for case, told_then, gap in (("case 2", 0.72, -0.01), ("case 3", 0.7, 0.017)):
         r["scores"]["generate_ssim"] - r["reference"]["generate_ssim"]["ceiling"]
         for r in runs
     ]
-    check(f"{case}: ours, above the ceiling", np.mean(miss), gap, tol=0.005)
+    check(f"{case}: ours, above the ceiling", np.mean(miss), gap, tol=0.001)
     moves = [v for r in runs for k, v in r["scores"].items() if k.startswith("moves")]
     check(
         f"{case}: most that a free latent moves a told factor, sd",
         max(moves),
-        0.1,
-        tol=0.1,
+        moved,
+        tol=0.005,
     )
 
 # %% [markdown]
@@ -673,7 +681,7 @@ for variant, score, expected, tol in (
     ("constant", "told_by_free_radius", 0.6, 0.02),
     ("weight", "generate_ssim", 0.927, 0.005),
     ("constant, weight", "generate_ssim", 0.995, 0.001),
-    ("constant, weight", "kurtosis_most", 159, 5),
+    ("constant, weight", "kurtosis_most", 159, 1),
     ("constant, weight, wrapped", "kurtosis_most", 3.6, 0.1),
     ("constant, weight, wrapped", "lds_ranks_normalised", 0.94, 0.01),
     ("ours without weight", "told_by_free_radius", 0.44, 0.01),
