@@ -13,7 +13,8 @@ import torch
 
 from .cautions import warn
 
-__all__ = ["by_name", "check_spread", "constant", "listed", "take", "take_images"]
+__all__ = ["by_name", "check_spread", "constant", "in_columns", "is_gap", "listed", "numbers", "take", "take_images",
+           "words"]  # fmt: skip
 
 FAR = 100  # spreads from the median, beyond which a value looks like a code for "unknown", such as -99
 ROUNDING = 16  # epsilons: a column that varies by less, beside its largest value, is constant
@@ -78,13 +79,16 @@ def take_images(value, what="images", copy=False):
     return _as(array, what, np.float32, copy)
 
 
+def _from_torch(tensor):
+    tensor = tensor.detach().to_dense().cpu().resolve_conj().resolve_neg()
+    return (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).numpy()
+
+
 def _plain(value, what, names=None):
     """An array of finite real numbers, of any such dtype."""
     if isinstance(value, torch.Tensor):
-        value = value.detach().to_dense().cpu().resolve_conj().resolve_neg()
-        value = (value.float() if value.dtype == torch.bfloat16 else value).numpy()
-    if hasattr(value, "unit") and hasattr(value, "to_value"):
-        raise ValueError(f"{what} carry the unit {value.unit}: give numbers, as value.to_value({str(value.unit)!r})")
+        value = _from_torch(value)
+    _check_unit(value, what)
     mask = getattr(value, "mask", None)
     if isinstance(mask, np.ndarray | np.bool_) and np.any(mask):
         place = _first(np.broadcast_to(mask, np.shape(value)), names)
@@ -101,6 +105,11 @@ def _plain(value, what, names=None):
             "Leave such rows out, never fill them: a guess would be taken for the truth"
         )
     return array
+
+
+def _check_unit(value, what):
+    if hasattr(value, "unit") and hasattr(value, "to_value"):
+        raise ValueError(f"{what} carry the unit {value.unit}: give numbers, as value.to_value({str(value.unit)!r})")
 
 
 def _as(array, what, dtype, copy):
@@ -170,19 +179,123 @@ def _first(bad, names):
 
 
 def by_name(value):
-    """Columns with their names, from a dictionary of columns or a table; any other array, and None.
+    """Columns and units by name, from a dictionary of columns or a table (pandas, polars, astropy); else None, None.
 
     Returns:
-        What `take` takes, and the list of names or None.
+        Dictionary from a name to its column, and from a name to its unit where the table says one.
+
+    Raises:
+        ValueError: for columns of unequal lengths, or two of one name.
     """
-    if isinstance(value, Mapping):
-        columns = [np.atleast_1d(np.asanyarray(column)) for column in value.values()]
-        if len({len(column) for column in columns}) > 1:
-            raise ValueError(f"columns must have one length, got {', '.join(str(len(c)) for c in columns)}")
-        return np.ma.stack(columns, axis=1) if columns else np.empty((0, 0)), [str(name) for name in value]
-    if hasattr(value, "columns"):
-        return value, [str(name) for name in value.columns]
-    return value, None
+    if not isinstance(value, Mapping) and not hasattr(value, "columns"):
+        return None, None
+    keys = list(value if isinstance(value, Mapping) else value.columns)
+    names = [str(key) for key in keys]
+    if len(set(names)) < len(names):
+        raise ValueError(f"names must differ, got {', '.join(names)}")
+    columns, units = {}, {}
+    for name, key in zip(names, keys, strict=True):
+        column = value[key]
+        unit = getattr(column, "unit", None)
+        if isinstance(unit, str) or hasattr(unit, "to_string"):
+            units[name] = str(unit)
+            column = column.to_value(unit) if hasattr(column, "to_value") else column
+        columns[name] = np.atleast_1d(column) if np.ndim(column) == 0 else column
+    if len({len(column) for column in columns.values()}) > 1:
+        raise ValueError(f"columns must have one length, got {', '.join(str(len(c)) for c in columns.values())}")
+    return columns, units
+
+
+def in_columns(value, rows):
+    """The columns of factors of shape (n, K), each as it came: words, gaps and masks included.
+
+    Raises:
+        ValueError: for another shape than `rows` by K.
+    """
+    value = _from_torch(value) if isinstance(value, torch.Tensor) else value
+    if not isinstance(value, np.ndarray):
+        try:
+            array = np.asarray(value)
+        except ValueError as error:  # nested lists of unequal lengths
+            raise ValueError(f"factors must be an array, each row as long as the others ({error})") from error
+        value = array if array.dtype.kind not in "OUST" else np.array(value, dtype=object)  # of words beside numbers
+    _check_unit(value, "factors")
+    if value.dtype.kind == "V" or not value.ndim:
+        take(value, "factors")  # which says what is wrong
+    if value.ndim != 2 or len(value) != rows:
+        hint = ". Write factors[:, None]" if value.ndim == 1 else ""
+        raise ValueError(f"factors must have shape (n, K), a row per image; got {value.shape}, {rows} images{hint}")
+    return [value[:, column] for column in range(value.shape[1])]
+
+
+def numbers(column, what, name):
+    """A column of numbers as float64, NaN where one is not told: NaN, None, NaT, pandas' NA, a masked entry.
+
+    Arguments:
+        column: Shape (n,).
+        what, name: What it is a column of, and its name, for errors.
+
+    Raises:
+        ValueError: as `take` does.
+    """
+    array, gaps = _gaps(column)
+    filled = array.copy() if array.dtype.kind in "fciub" else array.astype(object)  # whose first odd entry is named
+    filled[gaps] = 0
+    result = take(filled[:, None], what, names=[name])[:, 0]
+    result[gaps] = np.nan
+    return result
+
+
+def words(column, numerals=False):
+    """A column of words as a list of strings, None where one is not told; None if the column holds anything else.
+
+    Arguments:
+        column: Shape (n,).
+        numerals: Whether "1" and "2.5" are words, too.
+    """
+    array, gaps = _gaps(column)
+    if array.dtype.kind not in "OUST":
+        return None
+    told = [entry.decode(errors="replace") if isinstance(entry, bytes) else entry for entry in array.tolist()]
+    told = [None if gap else entry for entry, gap in zip(told, gaps, strict=True)]
+    known = [entry for entry in told if entry is not None]
+    if not known or not all(isinstance(entry, str) for entry in known):
+        return None
+    return told if numerals or not all(map(_is_numeral, set(known))) else None
+
+
+def _is_numeral(text):
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _gaps(column):
+    """A column as an array, and where its entries are not told."""
+    column = _from_torch(column) if isinstance(column, torch.Tensor) else column
+    mask = getattr(column, "mask", None)
+    array = np.asarray(column)
+    if array.ndim != 1:
+        raise ValueError(f"a column must have shape (n,), got {array.shape}")
+    gaps = np.zeros(len(array), bool)
+    if isinstance(mask, np.ndarray | np.bool_):
+        gaps |= mask
+    if array.dtype.kind == "f":
+        gaps |= np.isnan(array)
+    elif array.dtype.kind in "mM":
+        gaps |= np.isnat(array)
+    elif array.dtype.kind == "O":
+        gaps |= np.fromiter(map(is_gap, array), bool, len(array))
+    return array, gaps
+
+
+def is_gap(entry):
+    """Whether one entry says that nothing is told: None, NaN, NaT, pandas' NA, a masked one."""
+    if entry is None or entry is np.ma.masked:
+        return True
+    return not isinstance(entry, str | bytes) and str(entry) in ("<NA>", "NaT", "nan")
 
 
 def listed(label, given):
@@ -228,7 +341,7 @@ def check_spread(array, what, names=None):
     """Warn of values so far out that they look like codes for "unknown"; refuse a spread that no float64 holds.
 
     Arguments:
-        array: Finite, shape (n, K), float64.
+        array: Finite, or NaN where nothing is told; shape (n, K), float64.
         what, names: As in `take`.
 
     Raises:
@@ -236,21 +349,27 @@ def check_spread(array, what, names=None):
     """
     if not len(array):
         return
+    for column, name in zip(array.T, names or range(array.shape[1]), strict=True):
+        rows = np.flatnonzero(~np.isnan(column))
+        if len(rows):
+            _check_spread(column[rows], rows, what, f"column {name!r}")
+
+
+def _check_spread(told, rows, what, column):
     with np.errstate(over="ignore", invalid="ignore"):
-        broken = ~np.isfinite(array.std(0))
-    if broken.any():
-        far = (np.abs(array) == np.abs(array).max(0)) & broken
+        broken = not np.isfinite(told.std())
+    if broken:
+        far = int(np.abs(told).argmax())
         raise ValueError(
-            f"{what}: {_first(far, names)} is {array[far][0]:.3g}, whose square no float64 holds: leave it out"
+            f"{what}: row {rows[far]}, {column} is {told[far]:.3g}, whose square no float64 holds: leave it out"
         )
-    middle = np.median(array, axis=0)
-    wide, narrow = np.quantile(array, [0.95, 0.75], axis=0) - np.quantile(array, [0.05, 0.25], axis=0)
-    spread = np.where(narrow > 0, narrow, wide)
-    far = (np.abs(array - middle) > FAR * spread) & (spread > 0)
-    for column in np.flatnonzero(far.any(0)):
-        place = _first(far & (np.arange(array.shape[1]) == column), names)
-        value = array[np.argmax(far[:, column]), column]
+    wide, narrow = np.quantile(told, [0.95, 0.75]) - np.quantile(told, [0.05, 0.25])
+    spread = narrow if narrow > 0 else wide
+    far = np.abs(told - np.median(told)) > FAR * spread
+    if spread > 0 and far.any():
+        first = int(far.argmax())
         warn(
-            f"{what}: {place} is {value:g}, over {FAR} interquartile ranges from the median ({far[:, column].sum()} "
-            "such rows). If it stands for 'unknown', leave it out; if it is real, consider its logarithm"
+            f"{what}: row {rows[first]}, {column} is {told[first]:g}, over {FAR} interquartile ranges from the median "
+            f"({far.sum()} such rows). If it stands for 'unknown', leave it out, or give a data set NaN in its place; "
+            "if it is real, consider its logarithm"
         )

@@ -7,8 +7,11 @@ from pathlib import PurePath
 import numpy as np
 import torch
 
+from . import factors as kinds_of_factors
 from . import files
-from .arrays import by_name, check_spread, listed, take, take_images
+from .arrays import by_name, check_spread, in_columns, listed, numbers, take_images
+
+OPTIONAL = ("periods", "classes")  # fields of a file's header that data of plain numbers do not have
 
 __all__ = ["AUGMENTATIONS", "FactorDataset", "shear_symmetry"]
 
@@ -20,17 +23,25 @@ class FactorDataset:
 
     Arguments:
         images: Shape (n, C, H, W), any real numbers; kept as float32.
-        factors: Shape (n, K), one row per image, any real numbers; kept as float64. Or a table, or a dictionary of
-            columns, whose names are taken.
+        factors: Shape (n, K), one row per image, numbers or words; kept as float64. Or a table (pandas, polars,
+            astropy), or a dictionary of columns, whose names and units are taken. NaN, None, NaT, pandas' NA and a
+            masked entry say that a factor of this image is not told.
         names: K distinct factor names; by default those of the table, or u1, u2, ...
-        units: K units; by default all "1".
+        units: K units; by default the table's, or "1".
         clean: Noiseless images where they are known, shape of `images`.
         provenance: How the data came about; a mapping that JSON can hold. NumPy's numbers, paths and dates are turned
             into such; anything else is refused.
+        periods: The factors that are angles, from name to period in the factor's unit: {"angle": 360}.
+        categorical: Names of the factors that are classes, or a mapping from such a name to its labels, in their
+            order. A column of words is a class without being named. `factors` holds a label that is a number as it is,
+            and of words the place among `classes[name]`, which is sorted unless you say otherwise.
+        factor_std: Standard errors of the factors, in their units: one number, K, shape (n, K), or a dictionary of
+            columns, which leaves the others at 0. For errors that do not depend on the pixels, once the factor is
+            given. A class has none.
 
     Raises:
-        ValueError: for wrong shapes or counts; for what is masked, missing, not finite or no number, naming the row
-            and the column and what to do (`arrays.take`).
+        ValueError: for wrong shapes or counts; for pixels that are masked, missing or not finite, and for factors that
+            are infinite or neither number nor word, naming the row and the column and what to do.
 
     A value over 100 interquartile ranges from its column's median is warned of: it may stand for "unknown".
 
@@ -38,21 +49,26 @@ class FactorDataset:
         >>> data = FactorDataset(np.zeros((10, 1, 28, 28)), np.arange(20.0).reshape(10, 2), ["size", "glow"])
         >>> [len(part) for part in data.split(seed=0)]
         [7, 2, 1]
+        >>> table = {"angle": [350.0, None], "shape": ["spiral", "disk"]}
+        >>> data = FactorDataset(np.zeros((2, 1, 28, 28)), table, periods={"angle": 360})
+        >>> data.factors.tolist(), data.classes
+        ([[350.0, 1.0], [nan, 0.0]], {'shape': ('disk', 'spiral')})
     """
 
-    def __init__(self, images, factors, names=None, units=None, clean=None, provenance=None):
-        names, units = listed("names", names), listed("units", units)
-        factors, own = by_name(factors)
-        if own is not None and names is not None and own != names and set(own) & set(names):
-            raise ValueError(f"the columns are {', '.join(own)}, names says {', '.join(names)}: leave names out")
-        names = own if names is None else names
+    def __init__(self, images, factors, names=None, units=None, clean=None, provenance=None, *,
+                 periods=None, categorical=(), factor_std=None):  # fmt: skip
         self.images = take_images(images, copy=True)
-        self.factors = take(factors, "factors", names=names, copy=True)
-        if self.factors.ndim != 2 or len(self.factors) != len(self.images):
-            hint = ". Write factors[:, None]" if self.factors.ndim == 1 else ""
-            shapes = f"{self.factors.shape}, {len(self.images)} images"
-            raise ValueError(f"factors must have shape (n, K), a row per image; got {shapes}{hint}")
-        K = self.factors.shape[1]
+        names, units = listed("names", names), listed("units", units)
+        table, of_table = by_name(factors)
+        if table is not None:
+            own, columns = list(table), list(table.values())
+            if names is not None and own != names and set(own) & set(names):
+                raise ValueError(f"the columns are {', '.join(own)}, names says {', '.join(names)}: leave names out")
+            units = [of_table.get(name, "1") for name in own] if units is None else units
+            names = own if names is None else names
+        else:
+            columns = in_columns(factors, len(self.images))
+        K = len(columns)
         self.names = tuple(names) if names is not None else tuple(f"u{k + 1}" for k in range(K))
         self.units = tuple(units) if units is not None else ("1",) * K
         for label, given in (("names", self.names), ("units", self.units)):
@@ -60,17 +76,70 @@ class FactorDataset:
                 raise ValueError(f"{label} must have one entry per column of factors, {K}; got {len(given)}: {given}")
         if len(set(self.names)) < K:
             raise ValueError(f"names must differ, got {self.names}")
-        check_spread(self.factors, "factors", self.names)
+        if K and len(columns[0]) != len(self.images):
+            shapes = f"{(len(columns[0]), K)}, {len(self.images)} images"
+            raise ValueError(f"factors must have shape (n, K), a row per image; got {shapes}")
+        self.factors, self.classes = kinds_of_factors.told(columns, self.names, categorical)
+        self.factors = self.factors if K else np.empty((len(self.images), 0))
+        self.periods = {name: float(period) for name, period in dict(periods or {}).items()}
+        plain = [k for k, kind in enumerate(self.kinds) if not kind.period and not kind.classes]
+        check_spread(self.factors[:, plain], "factors", [self.names[k] for k in plain])
+        self.factor_std = self._errors(factor_std)
         self.clean = None if clean is None else take_images(clean, "clean", copy=True)
         if self.clean is not None and self.clean.shape != self.images.shape:
             raise ValueError(f"clean must have the images' shape {self.images.shape}, got {self.clean.shape}")
         self.provenance = _plain_provenance(provenance or {})
 
+    def _errors(self, given):
+        """Standard errors, shape (n, K), 0 where a factor is not told; None where all are 0."""
+        if given is None:
+            return None
+        table, _ = by_name(given)
+        if table is not None:
+            for name in table.keys() - set(self.names):
+                raise ValueError(f"factor_std names {name!r}, which is no factor; there are {', '.join(self.names)}")
+            zero = np.zeros(len(self))
+            columns = [numbers(np.broadcast_to(table.get(name, zero), len(self)), "factor_std", name)
+                       for name in self.names]  # fmt: skip
+            errors = np.stack(columns, axis=1)
+        else:
+            try:
+                errors = np.broadcast_to(np.asarray(given, np.float64), self.factors.shape)
+            except ValueError as error:
+                raise ValueError(
+                    f"factor_std must be a number, {len(self.names)} numbers, or have the factors' shape "
+                    f"{self.factors.shape}; got {np.shape(given)}"
+                ) from error
+        errors = np.where(np.isnan(self.factors), 0, errors)
+        bad = ~(np.isfinite(errors) & (errors >= 0))
+        if bad.any():
+            row, column = np.argwhere(bad)[0]
+            raise ValueError(
+                f"factor_std must be finite and at least 0: row {row}, column {self.names[column]!r} is "
+                f"{errors[row, column]:g}. Of a factor without any knowledge, make the factor NaN"
+            )
+        for name in self.classes:
+            if errors[:, self.names.index(name)].any():
+                raise ValueError(f"{name!r} is a class, whose labels have no standard error: leave it at 0")
+        return errors if errors.any() else None
+
+    @property
+    def kinds(self):
+        """The `factors.Kind` of each factor, K of them."""
+        return kinds_of_factors.kinds_of(self.names, self.periods, self.classes)
+
+    def kinds_like(self, names):
+        """The `factors.Kind`s of some factors."""
+        return tuple(self.kinds[place] for place in self.places(names))
+
     def __len__(self):
         return len(self.images)
 
     def __repr__(self):
-        factors = ", ".join(f"{name} [{unit}]" for name, unit in zip(self.names, self.units, strict=True))
+        factors = ", ".join(
+            f"{name} [{', '.join(map(str, kind.classes))}]" if kind.classes else f"{name} [{unit}]"
+            for name, unit, kind in zip(self.names, self.units, self.kinds, strict=True)
+        )
         return f"FactorDataset({len(self)} images of {self.images.shape[1:]}; {factors})"
 
     def columns(self, names):
@@ -79,11 +148,30 @@ class FactorDataset:
         Raises:
             ValueError: for a name that the data do not have.
         """
+        return self.factors[:, self.places(names)]
+
+    def places(self, names):
+        """Numbers of the columns of some factors; raises as `columns` does."""
         names = listed("names", names)
         for name in names:
             if name not in self.names:
                 raise ValueError(f"no factor {name!r}; the data have {', '.join(self.names)}")
-        return self.factors[:, [self.names.index(name) for name in names]]
+        return [self.names.index(name) for name in names]
+
+    def columns_as(self, names, kinds):
+        """`columns` with each class in the codes of `kinds`, a `factors.Kind` for each name, as a model has them.
+
+        Raises:
+            ValueError: for a label, a period or a class that is none of `kinds`, and as `columns` does.
+        """
+        columns = np.array(self.columns(names))
+        for column, name, kind, own in zip(columns.T, names, kinds, self.kinds_like(names), strict=True):
+            if own.period and kind.period and own.period != kind.period:
+                raise ValueError(f"{name!r} has the period {own.period:g} here, and {kind.period:g} in the model")
+            if own.classes and own != kind:
+                labels = [None if np.isnan(code) else own.classes[np.searchsorted(own.codes, code)] for code in column]
+                column[:] = kinds_of_factors.recoded(labels, name, kind)
+        return columns
 
     def rows(self, index):
         """The rows that `index` (a slice, integers or a mask) selects, copied into a new dataset."""
@@ -94,8 +182,11 @@ class FactorDataset:
                 raise ValueError(f"rows are a slice, a list of numbers or a mask, got {index.dtype} {index.shape}")
         part = object.__new__(FactorDataset)  # checked already
         part.names, part.units, part.provenance = self.names, self.units, dict(self.provenance)
+        part.periods, part.classes = dict(self.periods), dict(self.classes)
         part.images, part.factors = np.array(self.images[index]), np.array(self.factors[index])
-        part.clean = None if self.clean is None else np.array(self.clean[index])
+        for name in ("clean", "factor_std"):
+            whole = getattr(self, name)
+            setattr(part, name, None if whole is None else np.array(whole[index]))
         return part
 
     def split(self, seed, train=0.7, test=0.1, *, groups=None):
@@ -138,17 +229,23 @@ class FactorDataset:
         return self.rows(order[:first]), self.rows(order[first:last]), self.rows(order[last:])
 
     def checksum(self):
-        """The sha256 of images, factors and their names."""
-        return files.checksum({"images": self.images, "factors": self.factors}, ", ".join(self.names))
+        """The sha256 of images, factors, their names, and what makes them angles, classes or uncertain."""
+        tensors = {"images": self.images, "factors": self.factors}
+        if self.factor_std is not None:
+            tensors["factor_std"] = self.factor_std
+        special = json.dumps([self.periods, self.classes]) if self.periods or self.classes else ""
+        return files.checksum(tensors, ", ".join(self.names) + special)
 
     def save(self, path):
         """Write everything to one safetensors file, in one step; returns the content's sha256."""
         header = {
             "dataset": "FactorDataset", "names": self.names, "units": self.units, "provenance": self.provenance
         }  # fmt: skip
+        header |= {name: value for name in OPTIONAL if (value := getattr(self, name))}
         tensors = {"images": self.images, "factors": self.factors}
-        if self.clean is not None:
-            tensors["clean"] = self.clean
+        for name in ("clean", "factor_std"):
+            if getattr(self, name) is not None:
+                tensors[name] = getattr(self, name)
         return files.write(path, tensors, header)
 
     @classmethod
@@ -161,11 +258,14 @@ class FactorDataset:
         tensors, header = files.read(path)
         if header.get("dataset") != "FactorDataset":
             raise ValueError(f"{path} holds no FactorDataset")
-        files.expect(header, ("dataset", "names", "units", "provenance"), path)
+        files.expect(header, ("dataset", "names", "units", "provenance", *OPTIONAL), path)
         arrays = {name: tensor.numpy() for name, tensor in tensors.items()}
         try:
-            return cls(**arrays, names=header["names"], units=header["units"], provenance=header["provenance"])
-        except (KeyError, TypeError, ValueError) as error:
+            return cls(
+                **arrays, names=header["names"], units=header["units"], provenance=header["provenance"],
+                periods=header.get("periods"), categorical=header.get("classes", {}),
+            )  # fmt: skip
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise ValueError(f"{path} does not fit its own header ({error}); make or copy it again") from error
 
 

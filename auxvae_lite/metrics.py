@@ -14,8 +14,24 @@ import numpy as np
 from .arrays import ROUNDING, check_spread, constant, take
 from .cautions import warn
 
-__all__ = ["DCI", "LDS", "correlations", "dci", "disentanglement_completeness", "expected_null", "kurtosis", "lds",
-           "lds_ranks", "mig", "sap", "ssim", "ssim_reference", "ssim_scores"]  # fmt: skip
+__all__ = [
+    "DCI",
+    "LDS",
+    "balanced_accuracy",
+    "circular_correlation",
+    "correlations",
+    "dci",
+    "disentanglement_completeness",
+    "expected_null",
+    "kurtosis",
+    "lds",
+    "lds_ranks",
+    "mig",
+    "sap",
+    "ssim",
+    "ssim_reference",
+    "ssim_scores",
+]
 
 FEW = 300  # rows, with which trees give a perfect code a disentanglement of .84
 WINDOW = 7  # pixels, scikit-image's default
@@ -184,6 +200,68 @@ def correlations(z, u):
 
 def _rho(z, u):
     return _standardised(z).T @ _standardised(u) / len(z)
+
+
+def circular_correlation(a, b, period):
+    r"""How well one angle follows another, whatever they are counted from.
+
+    .. math:: \rho = \frac{\sum_{i<j} \sin(a_i - a_j) \sin(b_i - b_j)}
+              {\sqrt{\sum_{i<j} \sin^2(a_i - a_j)\, \sum_{i<j} \sin^2(b_i - b_j)}}
+
+    Arguments:
+        a, b: Angles, shape (n,).
+        period: Of both, in their unit.
+
+    Returns:
+        A number in [-1, 1]: 1 for b = a + c, -1 for b = c - a, near 0 for independent angles; 0 if one of them is the
+        same, or opposite, in all rows.
+
+    Raises:
+        ValueError: for fewer than 2 rows, unequal rows, a period not above 0, or what is not finite.
+
+    Example:
+        >>> round(circular_correlation([350, 0, 10, 180], [355, 5, 15, 185], 360), 3)
+        1.0
+
+    References:
+        Fisher and Lee 1983, "A correlation coefficient for circular data"; chapter 12. With the means of cosines and
+        sines it costs n steps, not n^2.
+    """
+    a, b = (take(angle, what) for what, angle in (("a", a), ("b", b)))
+    if a.ndim != 1 or a.shape != b.shape or len(a) < 2:
+        raise ValueError(f"a and b must be angles of shape (n,), n at least 2; got {a.shape} and {b.shape}")
+    if not 0 < period < math.inf:
+        raise ValueError(f"period must be a number above 0, got {period!r}")
+    a, b = (np.exp(2j * np.pi * (angle % period) / period) for angle in (a, b))
+    # sin(a_i - a_j) sin(b_i - b_j) is half of cos of the differences' difference less half of cos of their sum
+    both = abs((a * b.conj()).mean()) ** 2 - abs((a * b).mean()) ** 2
+    spread = (1 - abs((a**2).mean()) ** 2) * (1 - abs((b**2).mean()) ** 2)
+    return float(np.clip(both / math.sqrt(spread), -1, 1)) if spread > (ROUNDING * np.finfo(float).eps) ** 2 else 0.0
+
+
+def balanced_accuracy(true, found):
+    """The mean over classes of the share of a class's rows that are found; one over the classes for one answer to all.
+
+    Arguments:
+        true, found: Labels, numbers or words, shape (n,).
+
+    Returns:
+        A number from 0 to 1, over the classes that occur in `true`.
+
+    Raises:
+        ValueError: for no rows or unequal ones.
+
+    Example:
+        >>> balanced_accuracy(["a", "a", "a", "b"], ["a", "a", "a", "a"])
+        0.5
+
+    References:
+        scikit-learn's `balanced_accuracy_score`; chapter 11.
+    """
+    true, found = np.asarray(true), np.asarray(found)
+    if true.ndim != 1 or true.shape != found.shape or not len(true):
+        raise ValueError(f"labels must have one shape (n,), n at least 1; got {true.shape} and {found.shape}")
+    return float(np.mean([(found[true == label] == label).mean() for label in np.unique(true)]))
 
 
 def expected_null(n):

@@ -10,17 +10,18 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from . import factors as factor_kinds
 from . import files, older, priors
 from .arrays import by_name, listed, take, take_images
 from .cautions import warn
 from .scalings import LOG_FLOOR, Scaling
 
-__all__ = ["LIKELIHOODS", "AuxVAE", "Output", "Posterior"]
+__all__ = ["LIKELIHOODS", "AuxVAE", "Output", "Posterior", "Prediction"]
 
 LIKELIHOODS = ("gaussian", "bernoulli")
 FIELDS = (  # of a file's header; a checkpoint has "run", too
     "model", "image_shape", "factors", "latent_dim", "widths", "image_scaling", "factor_scaling", "likelihood",
-    "decoder_bias", "free_mean", "provenance", "run",
+    "decoder_bias", "free_mean", "periods", "classes", "residuals", "frequencies", "provenance", "run",
 )  # fmt: skip
 MODES = threading.Lock()  # threads change a model's mode one at a time
 FAR = 10  # scaled units: ten standard deviations, or ten ranges, from the training rows
@@ -48,6 +49,19 @@ class Output(NamedTuple):
     z: Tensor
 
 
+class Prediction(NamedTuple):
+    """A factor read from n images, in its own unit, with what is known of the error.
+
+    `value` has shape (n,): numbers, angles from 0 to below their period, or labels of a class. `std` is the standard
+    error of each of them, as validation rows had it: one number, or None for a class and for a model that was trained
+    without validation rows. `probabilities` are a class's: by label, shape (n,) each, or None.
+    """
+
+    value: np.ndarray
+    std: float | None = None
+    probabilities: dict | None = None
+
+
 class Constant(nn.Module):
     """Adds a number of its own to each channel and place, shape (C, H, W); 0 at first."""
 
@@ -70,7 +84,7 @@ class AuxVAE(nn.Module):
     Arguments:
         image_shape: (C, H, W) of one image.
         factors: Names of the known factors, in the order of z_aux; () makes a VAE.
-        latent_dim: Number of latents d, at least the number of factors.
+        latent_dim: Number of latents d, at least `guided_dim`.
         widths: Channels of the four encoder layers; the decoder mirrors them at half the width.
         image_scaling, factor_scaling: `Scaling`s fitted on training rows; `fit` supplies them.
         likelihood: Of the pixels, one of `LIKELIHOODS`. With "bernoulli", the decoder's output are logits, and `decode`
@@ -78,9 +92,17 @@ class AuxVAE(nn.Module):
         decoder_bias: A constant for each place in the decoder's first layer. Without it that layer is linear, and what
             all images share, such as a bright middle, can only come from a free latent whose mean is not 0 (chapter
             14).
+        periods, classes: As a `FactorDataset` has them: the factors that are angles, and those that are classes.
+
+    Attributes:
+        guided_dim: Number of guided latents, the first of z: one for a number, two for an angle, one for each label of
+            a class.
+        residuals: For each factor the standard error of what `predict` says, or None; () if nobody measured it. `fit`
+            measures it on validation rows: in the factor's unit, and of a class in its indicators.
+        frequencies: For each factor that is a class the share of each label among the training rows, else ().
 
     Raises:
-        ValueError: for fewer latents than factors, fewer than two widths, or an image below 16 pixels a side.
+        ValueError: for fewer latents than factors need, fewer than two widths, or an image below 16 pixels a side.
 
     References:
         Section 3 of arXiv 2507.00298; chapter 5.
@@ -89,12 +111,15 @@ class AuxVAE(nn.Module):
     guided = True  # the first K latents are meant to be the factors; subclasses may have none such
 
     def __init__(self, image_shape, factors=(), latent_dim=10, widths=(16, 32, 64, 128),
-                 image_scaling=None, factor_scaling=None, likelihood="gaussian", decoder_bias=True):  # fmt: skip
+                 image_scaling=None, factor_scaling=None, likelihood="gaussian", decoder_bias=True,
+                 periods=None, classes=None):  # fmt: skip
         super().__init__()
         factors = listed("factors", factors)
         if len(set(factors)) < len(factors):
             raise ValueError(f"factors must differ, got {', '.join(factors)}")
         self.image_shape, self.factors = tuple(image_shape), tuple(factors)
+        self.kinds = factor_kinds.kinds_of(self.factors, periods, classes)
+        self.guided_dim = sum(kind.width for kind in self.kinds)
         self.latent_dim, self.widths, self.likelihood = latent_dim, tuple(widths), likelihood
         if likelihood not in LIKELIHOODS:
             raise ValueError(f"likelihood must be one of {', '.join(LIKELIHOODS)}; got {likelihood!r}")
@@ -102,15 +127,17 @@ class AuxVAE(nn.Module):
             raise ValueError(f"widths needs at least two layers, got {self.widths}")
         if min(self.widths) < 2:
             raise ValueError(f"each of widths must be at least 2, since the decoder has half of it; got {self.widths}")
-        if latent_dim < len(self.factors):
+        if latent_dim < self.guided_dim:
+            several = "" if self.guided_dim == len(self.factors) else f", which need {self.guided_dim}"
             raise ValueError(
-                f"latent_dim must be at least the number of factors, got {latent_dim} for {', '.join(self.factors)}"
+                "latent_dim must be at least the number of factors, "
+                f"got {latent_dim} for {', '.join(self.factors)}{several}"
             )
         if min(self.image_shape[1:]) < 2 ** len(self.widths):
             raise ValueError(f"images need at least {2 ** len(self.widths)} pixels a side, got {self.image_shape}")
         self.image_scaling = image_scaling or Scaling("minmax")
         self.factor_scaling = factor_scaling or Scaling("minmax")
-        self.decoder_bias, self.free_mean = decoder_bias, ()
+        self.decoder_bias, self.free_mean, self.residuals, self.frequencies = decoder_bias, (), (), ()
         self._users, self._mode = 0, True  # of the evaluation mode, and the mode before them
         self.provenance = {}  # how it was trained; `fit` fills it and `save` keeps it
         channels, *size = self.image_shape
@@ -146,7 +173,7 @@ class AuxVAE(nn.Module):
         Arguments:
             x: Scaled images, shape (B, C, H, W).
             generator: `torch.Generator` of the sample.
-            u: Scaled factors, shape (B, K), not used: they guide through the loss alone.
+            u: Scaled factors, shape (B, G) with G = `guided_dim`, not used: they guide through the loss alone.
                 Subclasses may look at them.
 
         Returns:
@@ -163,7 +190,7 @@ class AuxVAE(nn.Module):
             images: In data units, shape (n, C, H, W), array or tensor.
 
         Returns:
-            `Posterior` with mu and logvar of shape (n, d). The first K columns of mu are the scaled factors.
+            `Posterior` with mu and logvar of shape (n, d). The first `guided_dim` columns of mu are the scaled factors.
 
         Raises:
             ValueError: if the images have another shape than the model's, are not finite, or the model takes logarithms
@@ -212,7 +239,7 @@ class AuxVAE(nn.Module):
 
         Arguments:
             u: Factors in their own units, shape (n, K), columns as in `self.factors`; or columns by name, as a
-                dictionary or a table, in any order.
+                dictionary or a table, in any order: {"size": 3.0, "angle": 350, "shape": "spiral"}.
             generator: `torch.Generator` of z_recon; None takes torch's global one.
             free: "sample" draws z_recon, so that one u gives another image each time; "mean" leaves it in its middle.
 
@@ -221,7 +248,7 @@ class AuxVAE(nn.Module):
 
         Raises:
             ValueError: if there is not one column per factor, names are other than the model's, a value is not
-                finite or has no place in the scaling, or `free` is anything else.
+                finite or has no place in the scaling, a class has no such label, or `free` is anything else.
 
         Warns of a factor far outside what the model was told.
 
@@ -233,7 +260,7 @@ class AuxVAE(nn.Module):
         if free not in ("sample", "mean"):
             raise ValueError(f'free must be "sample" or "mean", got {free!r}')
         z = priors.targeted_prior(self._scaled_factors(u), self.latent_dim, 1.0).mean
-        rest = z[:, len(self.factors) :]
+        rest = z[:, self.guided_dim :]
         if free == "sample":
             place = z.device if generator is None else generator.device
             rest[:] = torch.randn(rest.shape, generator=generator, dtype=z.dtype, device=place).to(z.device)
@@ -247,7 +274,7 @@ class AuxVAE(nn.Module):
         Arguments:
             image: Shape (C, H, W), in data units.
             latent: A factor's name, or a latent's index from 0.
-            values: In the factor's own unit for a name, in latent units for an index; shape (m,).
+            values: In the factor's own unit for a name, or a class's labels; in latent units for an index; shape (m,).
 
         Returns:
             Tensor of shape (m, C, H, W), in data units.
@@ -256,25 +283,73 @@ class AuxVAE(nn.Module):
             ValueError: for a name or index that the model does not have, and for values that are no list of finite
                 numbers.
         """
-        column, values = latent, take(values, "values")
-        if values.ndim != 1:
-            raise ValueError(f"values must be a list of numbers, shape (m,), got shape {values.shape}: write [0.5]")
         if isinstance(latent, bool) or not isinstance(latent, str | Integral):
             raise ValueError(f"latent must be a factor's name or a latent's number, got {latent!r}")
-        if isinstance(latent, str):
-            if latent not in self.factors:
-                raise ValueError(f"no factor {latent!r}; this model has {', '.join(self.factors) or 'none'}")
-            column = self.factors.index(latent)
-            middle = torch.zeros(len(values), len(self.factors), dtype=torch.float64, device="cpu")
-            rows = self.factor_scaling.inverse(middle).numpy()
-            rows[:, column] = values
-            values = self._scaled_factors(rows)[:, column].numpy()
-        if not 0 <= column < self.latent_dim:
+        named = isinstance(latent, str)
+        if named and latent not in self.factors:
+            raise ValueError(f"no factor {latent!r}; this model has {', '.join(self.factors) or 'none'}")
+        factor = self.factors.index(latent) if named else None
+        kind = self.kinds[factor] if named else factor_kinds.Kind()
+        values = values if kind.classes else take(values, "values")
+        if np.ndim(values) != 1:
+            raise ValueError(f"values must be a list of numbers, shape (m,), got shape {np.shape(values)}: write [0.5]")
+        if named:
+            place = factor_kinds.places(self.kinds)[factor]
+            own = torch.from_numpy(factor_kinds.parse(values, latent, kind))[:, None]
+            middle = torch.zeros(len(own), self.guided_dim, dtype=torch.float64, device="cpu")
+            columns = self.factor_scaling.inverse(middle)
+            columns[:, place] = factor_kinds.expand(own, (kind,))
+            values = self._scale(columns)[:, place]
+        else:
+            place, values = slice(latent, latent + 1), torch.from_numpy(values)[:, None]
+        if not 0 <= place.start < self.latent_dim:
             raise ValueError(f"no latent {latent}; this model has 0 to {self.latent_dim - 1}")
         image = image if hasattr(image, "ndim") else np.asarray(image)
         z = self.encode(image[None]).mu.repeat(len(values), 1)
-        z[:, column] = torch.from_numpy(values).to(z)
+        z[:, place] = values.to(z)
         return self.decode(z)
+
+    def predict(self, images):
+        r"""The known factors as the guided latents tell them.
+
+        Arguments:
+            images: In data units, shape (n, C, H, W).
+
+        Returns:
+            Dictionary from each factor's name to its `Prediction`. The standard error is not the encoder's own sigma,
+            which only says how wide the prior was (chapter 5). A class's probabilities follow from Bayes' rule, its
+            indicators being read with normal errors of sd r = `residuals`:
+
+            .. math:: P(c | x) \propto f_c\, e^{-\lVert \hat h - e_c \rVert^2 / 2 r^2}
+
+            with f_c the share of the label among the training rows.
+
+        Raises:
+            ValueError: as `encode` does, and for a model without factors.
+
+        Example:
+            >>> model = AuxVAE((1, 16, 16), ["angle"], 2, periods={"angle": 360})
+            >>> model.predict(np.zeros((3, 1, 16, 16)))["angle"].value.shape  # of an untrained model
+            (3,)
+        """
+        if not self.factors:
+            raise ValueError("this model has no factors to predict")
+        columns = self.factor_scaling.inverse(self.encode(images).mu[:, : self.guided_dim].double())
+        values = factor_kinds.collapse(columns, self.kinds)
+        places = factor_kinds.places(self.kinds)
+        found = {}
+        for k, (name, kind, place) in enumerate(zip(self.factors, self.kinds, places, strict=True)):
+            error = self.residuals[k] if self.residuals else None
+            if not kind.classes:
+                found[name] = Prediction(values[:, k], error)
+                continue
+            labels = np.array(kind.classes)[np.searchsorted(kind.codes, values[:, k])]
+            shares = None
+            if error is not None:
+                shares = _shares(columns[:, place], error, self.frequencies[k])
+                shares = dict(zip(kind.classes, shares.T.numpy(), strict=True))
+            found[name] = Prediction(labels, None, shares)
+        return found
 
     def contents(self):
         """What a file of this model holds: weights by name, and a header with shape, scalings and provenance."""
@@ -289,6 +364,12 @@ class AuxVAE(nn.Module):
             "likelihood": self.likelihood,
             "decoder_bias": self.decoder_bias,
             "free_mean": self.free_mean,
+            "periods": {name: kind.period for name, kind in zip(self.factors, self.kinds, strict=True) if kind.period},
+            "classes": {
+                name: kind.classes for name, kind in zip(self.factors, self.kinds, strict=True) if kind.classes
+            },
+            "residuals": self.residuals,
+            "frequencies": self.frequencies,
             "provenance": self.provenance,
         }
         return self.state_dict(), header
@@ -324,27 +405,50 @@ class AuxVAE(nn.Module):
             scalings[name] = Scaling(kind, weights[f"{name}.offset"], weights[f"{name}.scale"], float(softening))
         with torch.device("meta"):  # allocates nothing, whatever sizes the header claims
             shape = (header[name] for name in ("image_shape", "factors", "latent_dim", "widths"))
-            model = cls(*shape, **scalings, likelihood=header["likelihood"], decoder_bias=header["decoder_bias"])
+            names = "likelihood", "decoder_bias", "periods", "classes"
+            model = cls(*shape, **scalings, **{name: header[name] for name in names})
         model.load_state_dict(weights, assign=True)
         model.free_mean = tuple(map(float, header["free_mean"]))
+        model.residuals = tuple(None if error is None else float(error) for error in header["residuals"])
+        model.frequencies = tuple(tuple(map(float, shares)) for shares in header["frequencies"])
         model.provenance = dict(header["provenance"])
         return model.to(memory_format=torch.channels_last)
 
+    def guide(self, u):
+        """Factors in the network's units, columns as in z_aux; scaled in float64, so that an offset is gone before.
+
+        Arguments:
+            u: In their own units, tensor of shape (n, K), float64; NaN where one is not told.
+
+        Returns:
+            Tensor of shape (n, G), float32, on the CPU; NaN where one is not told.
+        """
+        return self.factor_scaling(factor_kinds.expand(u, self.kinds)).float()
+
     def _scaled_factors(self, u):
-        """Factors (n, K) in the network's units, float32; scaled in float64, so that an offset is gone before."""
-        u, names = by_name(u)
-        u = take(u, "factors", names=names or self.factors)
-        if names is not None:
-            if sorted(names) != sorted(self.factors):
-                raise ValueError(f"the columns are {', '.join(names)}, but this model has {', '.join(self.factors)}")
-            u = u[:, [names.index(name) for name in self.factors]]
+        """Factors (n, K), all of them known, in the network's units, (n, G), float32."""
+        table, _ = by_name(u)
+        if table is not None:
+            if sorted(table) != sorted(self.factors):
+                raise ValueError(f"the columns are {', '.join(table)}, but this model has {', '.join(self.factors)}")
+            columns = zip(self.factors, self.kinds, strict=True)
+            columns = [factor_kinds.parse(table[name], name, kind) for name, kind in columns]
+            u = np.stack(columns, axis=1) if columns else np.empty((0, 0))
+        u = take(u, "factors", names=self.factors)
         if u.ndim != 2 or u.shape[1] != len(self.factors):
             raise ValueError(f"u must have a column for each of {', '.join(self.factors)}; got {u.shape}")
-        scaled = self.factor_scaling(torch.from_numpy(u)).float()
+        return self._scale(factor_kinds.expand(torch.from_numpy(u), self.kinds))
+
+    def _scale(self, columns):
+        """Columns of factors (n, G) in the network's units, with an eye on those that the model never saw."""
+        scaled = self.factor_scaling(columns).float()
+        owner = factor_kinds.owners(self.kinds) or range(self.guided_dim)
         for what, bad in (("has no logarithm", ~scaled.isfinite()), ("lies far outside", scaled.abs() > FAR)):
+            plain = [self.kinds[factor] == factor_kinds.Kind() for factor in owner]
+            bad &= torch.tensor(plain, dtype=torch.bool, device="cpu")
             if bad.any():
                 row, column = bad.nonzero()[0].tolist()
-                given = f"factors row {row}: {self.factors[column]} = {u[row, column]:g} {what}"
+                given = f"factors row {row}: {self.factors[owner[column]]} = {columns[row, column]:g} {what}"
                 if what == "has no logarithm":
                     raise ValueError(f"{given}, which this model takes: give values above 0")
                 warn(f"{given} what the model was told ({scaled[row, column]:.0f} scaled units): it extrapolates")
@@ -371,3 +475,9 @@ class AuxVAE(nn.Module):
                 self._users -= 1
                 if not self._users:
                     self.train(self._mode)
+
+
+def _shares(indicators, error, frequencies):
+    """Probability of each label, (n, C), by Bayes' rule; `frequencies` as in `AuxVAE`."""
+    apart = (indicators[:, None] - torch.eye(indicators.shape[1]).to(indicators)).square().sum(2)
+    return (torch.tensor(frequencies).to(indicators).log() - apart / (2 * error**2)).softmax(1)

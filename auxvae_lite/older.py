@@ -14,6 +14,10 @@ SETTINGS = {  # field: what every file that does not name it was made with
     "beta_free": 1.0,
     "dependence": None,
     "free_mean": (),
+    "periods": {},
+    "classes": {},
+    "residuals": (),
+    "frequencies": (),
 }
 
 

@@ -15,7 +15,7 @@ no gradient, so nothing is subtracted.
 
 import torch
 
-__all__ = ["READINGS", "explicitness", "inter", "intra", "pearson", "penalties"]
+__all__ = ["READINGS", "dependence", "explicitness", "inter", "intra", "pearson", "penalties"]
 
 READINGS = ("powers", "multiple")
 
@@ -40,6 +40,23 @@ def pearson(a, b):
     if len(a) != len(b):
         raise ValueError(f"both need one row per image, got {len(a)} and {len(b)} rows")
     return _unit(_scaled(a)).T @ _unit(_scaled(b))
+
+
+def dependence(z, u, reading="powers"):
+    """How far each latent goes with each factor at degree 1, where the rows are not those of all factors.
+
+    Arguments:
+        z: Latents, shape (B, J).
+        u: Scaled factors, shape (B, K).
+        reading: `powers` gives rho, with its sign, and `multiple` R, the same without.
+
+    Returns:
+        Shape (J, K).
+
+    References:
+        `explicitness` and `intra` are sums of it.
+    """
+    return _multiple(_scaled(z), _scaled(u), 1) if reading == "multiple" else pearson(z, u)
 
 
 def explicitness(z, u, degree=1, reading="powers"):
@@ -69,13 +86,21 @@ def explicitness(z, u, degree=1, reading="powers"):
     return sum((1 - (_unit(z**a) * _unit(u**a)).sum(0)).sum() for a in range(1, degree + 1))
 
 
-def intra(z, u, degree=1, reading="powers"):
+def intra(z, u, degree=1, reading="powers", owners=None):
     r"""How much each guided latent knows of the *other* factors; 0 for independent columns as B grows.
 
     .. math:: \sum_{j \ne k} \sum_{a, b \le K} |\rho(z_j^a, u_k^b)|
               \quad\text{or}\quad \sum_{j \ne k} R(z_j \mid u_k, \dots, u_k^K)
 
-    Arguments, Raises: As in `explicitness`.
+    Arguments:
+        z, u, degree, reading: As in `explicitness`.
+        owners: The number of the factor that each column belongs to, K_f of them. Columns
+            of one factor, such as an angle's cosine and sine or a class's indicators,
+            are tied to each other by construction: their pairs are left out. None means
+            that each column is a factor.
+
+    Raises:
+        ValueError: as `explicitness` does.
 
     Returns:
         A scalar >= 0.
@@ -85,7 +110,7 @@ def intra(z, u, degree=1, reading="powers"):
     """
     z, u = _prepared(z, u, degree, reading, same_columns=True)
     dependence = _dependence(z, u, degree, reading)
-    return dependence.sum() - dependence.diagonal().sum()
+    return _others(dependence, owners)
 
 
 def inter(z_recon, u, degree=3, reading="powers", products=True):
@@ -124,7 +149,7 @@ def inter(z_recon, u, degree=3, reading="powers", products=True):
     return total / z_recon.shape[1]
 
 
-def penalties(z, u, degree=3, reading="powers"):
+def penalties(z, u, degree=3, reading="powers", owners=None):
     """All three at once: explicitness and intra at degree 1 on the first K_f latents, inter at `degree` on the others.
 
     Every column is standardised once and one matrix product gives all correlations, so that a training step spends
@@ -134,6 +159,7 @@ def penalties(z, u, degree=3, reading="powers"):
         z: Latents, shape (B, d); the first K_f are guided.
         u: Scaled factors, shape (B, K_f).
         degree, reading: Of `inter`; the reading holds for all.
+        owners: As in `intra`.
 
     Returns:
         Three scalars: explicitness, intra, inter.
@@ -146,7 +172,7 @@ def penalties(z, u, degree=3, reading="powers"):
     if reading != "powers" or not K:
         return (
             explicitness(aux, u, reading=reading),
-            intra(aux, u, reading=reading),
+            intra(aux, u, reading=reading, owners=owners),
             inter(recon, u, degree, reading),
         )
     _check(aux, u, degree, reading, same_columns=True)
@@ -157,7 +183,15 @@ def penalties(z, u, degree=3, reading="powers"):
     own, powers, products = rho[:K, :K], rho[K:, : degree * K], rho[K : z.shape[1], degree * K :]
     diagonal = own.diagonal()
     known = (powers.abs().sum() + products.abs().sum()) / free if free else z.new_zeros(())
-    return (1 - diagonal).sum(), own.abs().sum() - diagonal.abs().sum(), known
+    return (1 - diagonal).sum(), _others(own.abs(), owners), known
+
+
+def _others(dependence, owners):
+    """The sum over pairs of a latent and a column that is not of its own factor."""
+    if owners is None:
+        return dependence.sum() - dependence.diagonal().sum()
+    owner = torch.tensor(owners, device=dependence.device)
+    return dependence[owner[:, None] != owner].sum()
 
 
 def _prepared(z, u, degree, reading, same_columns=False):

@@ -14,7 +14,8 @@ __all__ = ["KINDS", "LOG_FLOOR", "Scaling"]
 
 FAINT = 1e-8  # a value below it is bent by the next constant
 LOG_FLOOR = 1e-10  # the authors' constant: an empty pixel becomes -10
-KINDS = ("minmax", "standard", "log10", "asinh")
+STRAIGHT = ("minmax", "standard")
+KINDS = (*STRAIGHT, "log10", "asinh")
 
 
 class Scaling(nn.Module):
@@ -55,19 +56,28 @@ class Scaling(nn.Module):
         return self
 
     @classmethod
-    def fit(cls, kind, x, dim=None, softening=20.0):
+    def fit(cls, kind, x, dim=None, softening=20.0, *, groups=None):
         """Fit offset and scale to training data.
 
         Arguments:
             kind: `minmax` and `log10` map the data onto [0, 1]; `asinh` maps 0 to 0 and the largest value to 1;
                 `standard` gives mean 0 and variance 1.
-            x: Training images or factors, all finite.
+            x: Training images, all finite; or with `dim` = 0 factors, NaN where one is not told.
             dim: Reduced dimensions: None for one scaling of all pixels, 0 for one per column of factors.
             softening: See the class. 20 counts is about the noise of the faint parts of the book's galaxies.
+            groups: With `dim` = 0 and a straight scaling: columns of one number share a scale, the root mean square of
+                their own, so that a circle stays a circle.
 
         Raises:
-            ValueError: if a column, or all the data, hold one value only, or a value has no logarithm.
+            ValueError: if a column, or all the data, hold one value only, or a value has no logarithm; for groups of a
+                scaling that bends.
         """
+        if groups is not None:
+            return cls._fit_groups(kind, torch.as_tensor(x, dtype=torch.float64), groups)
+        if dim == 0 and (told := ~torch.as_tensor(x).isnan()).logical_not().any():
+            own = [cls.fit(kind, column[rows, None], 0, softening) for column, rows in zip(x.T, told.T, strict=True)]
+            offset, scale = (torch.cat([getattr(one, name) for one in own]) for name in ("offset", "scale"))
+            return cls(kind, offset, scale, softening)
         y = cls(kind, softening=softening)._curve(torch.as_tensor(x, dtype=torch.float64))
         if kind == "log10" and (above := torch.as_tensor(x)[torch.as_tensor(x) > 0]).numel() and above.min() < FAINT:
             warn(f"'log10' adds {LOG_FLOOR:g}, and values go down to {above.min():.3g}: multiply by a constant first")
@@ -87,6 +97,26 @@ class Scaling(nn.Module):
         else:
             offset, scale = low, high - low
         return cls(kind, offset, scale, softening)
+
+    @classmethod
+    def _fit_groups(cls, kind, x, groups):
+        if kind not in STRAIGHT:
+            raise ValueError(
+                f"with angles or classes, factor_scaling must be one of {', '.join(STRAIGHT)}, got {kind!r}: give the "
+                "curve of a factor yourself, such as its logarithm"
+            )
+        offset, scale = torch.zeros(len(groups), dtype=x.dtype), torch.zeros(len(groups), dtype=x.dtype)
+        for group in set(groups):
+            own = [place for place, other in enumerate(groups) if other == group]
+            if len(own) == 1:
+                columns = cls.fit(kind, x[:, own], 0)
+                offset[own], scale[own] = columns.offset, columns.scale
+                continue
+            told = x[:, own][~x[:, own[0]].isnan()]
+            low, high = told.amin(0), told.amax(0)
+            offset[own], spread = (told.mean(0), told.std(0, correction=0)) if kind == "standard" else (low, high - low)
+            scale[own] = spread.square().mean().sqrt()
+        return cls(kind, offset, scale)
 
     def forward(self, x):
         """Data to the network's units; shape, dtype and device are kept.

@@ -150,8 +150,17 @@ def traversal(model, data, rows=200, steps=7, seed=0):
     References:
         Chapter 8.
     """
-    names = (*model.factors, *(f"z{j + 1}" for j in range(len(model.factors), model.latent_dim)))
+    names = _names(model)
     return _traverse(model.decode, model.encode(data.images).mu.numpy(), names, data, rows, steps, seed)
+
+
+def _names(model):
+    """Of latents: a number's factor, such as "angle cos" and "shape disk" of the others, and z6, z7, ... free ones."""
+    guided = []
+    for name, kind in zip(model.factors, model.kinds, strict=True):
+        parts = ("cos", "sin") if kind.period else kind.classes
+        guided += [f"{name} {part}" for part in parts] or [name]
+    return (*guided, *(f"z{j + 1}" for j in range(model.guided_dim, model.latent_dim)))
 
 
 def simulator_traversal(render, data, rows=200, steps=7, seed=0):
@@ -332,8 +341,8 @@ def drops(model, data, size=2, draws=10, seed=0, rows=1024, amount=1.0, groups=N
     References:
         Chapter 9.
     """
-    K = len(model.factors)
-    groups = groups or {"aux": range(K), "recon": range(K, model.latent_dim)}
+    G = model.guided_dim
+    groups = groups or {"aux": range(G), "recon": range(G, model.latent_dim)}
     for group, latents in groups.items():
         if len(set(latents)) < len(latents):
             raise ValueError(f"the latents of {group!r} must differ, got {list(latents)}")
@@ -435,7 +444,8 @@ def told(z, u, seed=0):
 
     Returns:
         `Told`: `readout` by the 10 nearest neighbours, learnt on one half of the rows, scored on the other. 1 is all, 0
-        is nothing; neighbours of noise guess a tenth worse than the mean, so that the floor is near -0.1.
+        is nothing; neighbours of noise guess a tenth worse than the mean, so that the floor is near -0.1. NaN for a
+        factor that varies, but not within one of the halves, such as a rare class.
 
     Raises:
         ValueError: as `readout` does.
@@ -448,7 +458,11 @@ def told(z, u, seed=0):
     known, asked = np.array_split(order, 2)
     z, u = take(z, "codes"), take(u, "factors")
 
+    rare = (constant(u[known]) | constant(u[asked])) & ~constant(u)
+
     def score(codes):
-        return readout(codes[known], u[known], codes[asked], u[asked], "neighbours", seed)
+        found = np.full(u.shape[1], np.nan)
+        found[~rare] = readout(codes[known], u[known][:, ~rare], codes[asked], u[asked][:, ~rare], "neighbours", seed)
+        return found
 
     return Told(score(z), score(rng.permutation(z)))

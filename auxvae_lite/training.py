@@ -8,6 +8,7 @@ objective has beta_free = 1 and powers in inter: `Config.paper()`. Chapter 14 sa
 """
 
 import functools
+import inspect
 import math
 import os
 import threading
@@ -24,16 +25,16 @@ import torch
 from torch import Tensor, nn
 from tqdm import trange
 
-from . import checkpoints, files, metrics, regularizers, sensitivity
-from .arrays import constant, listed, take, take_images
+from . import checkpoints, factors, files, labels, metrics, regularizers, sensitivity
+from .arrays import listed, take, take_images
 from .cautions import warn
 from .datasets import AUGMENTATIONS, FactorDataset
 from .dependence import ROWS, distance_correlation, hsic, wrap
 from .divergences import kl_diag_normal
 from .models import LIKELIHOODS, AuxVAE
-from .priors import targeted_prior
+from .priors import partial_prior, targeted_prior
 from .regularizers import READINGS, penalties
-from .scalings import KINDS, Scaling
+from .scalings import KINDS, STRAIGHT, Scaling
 
 __all__ = [
     "Activity",
@@ -60,6 +61,7 @@ BY_DISTANCES = {"distance": distance_correlation, "hsic": hsic}
 DEPENDENCES = (None, *READINGS, "wrapped", *BY_DISTANCES)
 PAPER = {"decoder_bias": False, "beta_free": 1.0, "dependence": None, "lambda_2": 0.6}
 NARROW = 0.05  # of the scaled range: pixels that span less are hardly seen by the loss
+FEW = 32  # told rows of a batch, below which their correlations are chance
 LIVE = 0.01  # share of a free latent's spread that images decide, above which it is live
 FAINT = 0.01  # of asinh's softening, below which it is a straight line, and of the widest channel's range
 BUILDING = threading.Lock()  # the first weights come from torch's one global generator
@@ -214,41 +216,76 @@ def reconstruction(config, x_hat, x):
     return squares.flatten(1).sum(1).mean() / (2 * config.sigma**2)
 
 
-def terms(config, output, x, u, prior_variance):
-    """The five terms of one batch.
+def terms(config, output, x, u, prior_variance, known=None):
+    r"""The five terms of one batch.
+
+    Where factors are not told, the KL of a told one weighs 1/share, the share of training
+    rows that tell it: its sum over told rows then is an unbiased estimate of the sum that
+    all rows would give. Otherwise the few labels would be outvoted by the many images
+    (chapter 12).
 
     Arguments:
         config: `Config`.
         output: The model's `Output` for `x`.
         x: Scaled images, shape (B, C, H, W).
-        u: Scaled factors, shape (B, K).
+        u: Scaled factors, shape (B, G).
         prior_variance: Variance of z_aux's prior.
+        known: `priors.Knowledge` of the rows, or None where each column is a factor of
+            its own, told and exact.
 
     Returns:
         `Terms` of scalars, averaged over the batch.
     """
     mu, logvar = output.posterior
-    prior = targeted_prior(u, mu.shape[1], prior_variance)
-    kl = kl_diag_normal(mu, logvar, *prior)
-    K = u.shape[1]
-    kl_free = kl[:, K:].sum(1).mean() if K else 0.0
-    R = reconstruction(config, output.x_hat, x)
-    return Terms(R, kl.sum(1).mean(), *_penalties(config, mu, u), kl_free)
+    R, G = reconstruction(config, output.x_hat, x), u.shape[1]
+    if known is None:
+        kl = kl_diag_normal(mu, logvar, *targeted_prior(u, mu.shape[1], prior_variance))
+        penalised = _penalties(config, mu, u)
+    else:
+        kl = kl_diag_normal(mu, logvar, *partial_prior(u, mu.shape[1], prior_variance, known))
+        told = known.weight > 0
+        weights = torch.where(told, 1 / known.share, 1)
+        kl = torch.cat([weights * kl[:, :G], kl[:, G:]], dim=1)
+        penalised = _told_penalties(config, mu, u, told, known.owners)
+    kl_free = kl[:, G:].sum(1).mean() if G else 0.0
+    return Terms(R, kl.sum(1).mean(), *penalised, kl_free)
 
 
-def _penalties(config, mu, u):
+def _penalties(config, mu, u, owners=None):
     """Explicitness and intra of the guided means; inter of the free latents, as `config.dependence` measures it."""
-    K = u.shape[1]
+    G = u.shape[1]
     if config.dependence == "wrapped":
-        return penalties(torch.cat([mu[:, :K], wrap(mu[:, K:])], dim=1), u, config.degree, config.reading)
-    if config.dependence is None or not 0 < K < mu.shape[1]:
-        return penalties(mu, u, config.degree, config.reading)
-    explicit, intra, inter = penalties(mu[:, :K], u, config.degree, config.reading)
+        return penalties(torch.cat([mu[:, :G], wrap(mu[:, G:])], dim=1), u, config.degree, config.reading, owners)
+    if config.dependence is None or not 0 < G < mu.shape[1]:
+        return penalties(mu, u, config.degree, config.reading, owners)
+    explicit, intra, inter = penalties(mu[:, :G], u, config.degree, config.reading, owners)
     if config.dependence in READINGS:
-        return explicit, intra, regularizers.inter(mu[:, K:], u, config.degree, config.dependence)
+        return explicit, intra, regularizers.inter(mu[:, G:], u, config.degree, config.dependence)
     if len(u) > 3:
-        inter = BY_DISTANCES[config.dependence](mu[:ROWS, K:], u[:ROWS]).sum()
+        inter = BY_DISTANCES[config.dependence](mu[:ROWS, G:], u[:ROWS]).sum()
     return explicit, intra, inter
+
+
+def _told_penalties(config, mu, u, told, owners):
+    """`_penalties` of rows that are told: of factors told in the same rows together, by their share of the batch."""
+    G = u.shape[1]
+    if told.all():
+        return _penalties(config, mu, u, owners)
+    owner = torch.tensor(owners or range(G), device=u.device)
+    patterns, which = torch.unique(told.T, dim=0, return_inverse=True)
+    sums = [mu.new_zeros(())] * 3
+    for pattern, rows in enumerate(patterns):
+        if rows.sum() < FEW:
+            continue
+        columns = torch.nonzero(which == pattern).flatten()
+        asked, given = u[rows][:, columns], rows.float().mean()
+        rho = regularizers.dependence(mu[rows][:, :G], asked, config.reading)
+        explicit = (1 - rho[columns, torch.arange(len(columns))]).sum()
+        intra = rho.abs()[owner[:, None] != owner[columns]].sum()
+        inter = _penalties(config, torch.cat([mu[rows][:, columns], mu[rows][:, G:]], dim=1), asked)[2]
+        found = explicit, intra, inter * len(columns) / G  # inter is one number, of all factors together
+        sums = [total + given * value for total, value in zip(sums, found, strict=True)]
+    return sums
 
 
 def total(config, parts, pixels):
@@ -272,7 +309,8 @@ def fit(config, data, validation=None, model_class=AuxVAE, terms=terms, checkpoi
         data: Training rows, a `FactorDataset`; the scalings are fitted on them.
         validation: Rows on which the same terms are measured after each epoch, or None.
         model_class: `AuxVAE` or a subclass.
-        terms: The function that makes the `Terms` of a batch; with a checkpoint, one that has a name of its own.
+        terms: The function that makes the `Terms` of a batch; with a checkpoint, one that has a name of its own. Where
+            factors have errors or are not told, it needs the argument `known`, as ours has.
         checkpoint: File to write after each epoch; if it exists, training goes on from it, also after Ctrl-C, which
             loses everything without it. It can be read with `AuxVAE.load`. With a constant schedule, `epochs` may have
             grown since.
@@ -285,10 +323,10 @@ def fit(config, data, validation=None, model_class=AuxVAE, terms=terms, checkpoi
         interrupted or not.
 
     Raises:
-        ValueError: for a factor that the data lack or that is constant, fewer latents than factors, fewer than two
-            training rows, symmetries that the images do not have, validation rows of another shape or without the
-            factors, a checkpoint that is damaged or belongs to another configuration or other data, or, with a
-            checkpoint, `terms` without a name.
+        ValueError: for a factor that the data lack, or of which no two told values differ, fewer latents than factors
+            need, fewer than two training rows, symmetries that the images do not have, validation rows of another shape
+            or without the factors, a checkpoint that is damaged or belongs to another configuration or other data, or,
+            with a checkpoint, `terms` without a name.
         OSError: if the checkpoint could not be written, before the first epoch.
         FloatingPointError: when a term stops being finite, naming epoch, batch and term; the checkpoint stays as it
             was after the last whole epoch.
@@ -312,19 +350,31 @@ def fit(config, data, validation=None, model_class=AuxVAE, terms=terms, checkpoi
 def _fit(config, data, validation, model_class, terms, names, checkpoint, identity, device, progress):
     prior_variance = config.prior_variance or 1 / len(data)
     image_scaling = Scaling.fit(config.image_scaling, data.images)
-    factor_scaling = Scaling.fit(config.factor_scaling, data.columns(names), dim=0) if names else Scaling("minmax")
-    x, u = _tensors(image_scaling, data, names, device)
+    kinds = data.kinds_like(names)
+    owners = factors.owners(kinds)
+    columns = factors.expand(torch.from_numpy(data.columns(names)), kinds)
+    factor_scaling = Scaling.fit(config.factor_scaling, columns, dim=0, groups=owners) if names else Scaling("minmax")
+    x, u = _scaled(image_scaling, data, device), torch.from_numpy(data.columns(names))
     _check_pixels(config, x)
     _look_at_pixels(config, data.images, x)
     if validation is not None:
-        _check_pixels(config, _tensors(image_scaling, validation, names, "cpu")[0])
+        _check_pixels(config, _scaled(image_scaling, validation, "cpu"))
     with _first_weights(config.seed):
         model = model_class(
             x.shape[1:], names, config.latent_dim, config.widths, image_scaling, factor_scaling, config.likelihood,
             decoder_bias=config.decoder_bias,
+            **({} if owners is None else {
+                "periods": {name: data.periods[name] for name in names if name in data.periods},
+                "classes": {name: data.classes[name] for name in names if name in data.classes},
+            }),
         )  # fmt: skip
     model.to(device)
     model.provenance = {"config": asdict(config), "prior_variance": prior_variance, "data": data.provenance}
+    if partly := [part for part in (data, validation) if part is not None and labels.partly(part, names)]:
+        model.provenance["population"] = labels.population(model, data)
+        if "known" not in inspect.signature(terms).parameters:
+            raise ValueError(f"{partly[0]!r} has factors with errors or not told: terms needs the argument `known`")
+    known = labels.knowledge(model, data)
     run = _start(config, model, len(x))
     if checkpoint is not None and Path(checkpoint).exists():
         checkpoints.resume(checkpoint, run, identity)
@@ -336,7 +386,7 @@ def _fit(config, data, validation, model_class, terms, names, checkpoint, identi
     label = "training" if checkpoint is not None else "training (checkpoint=FILE would keep it through Ctrl-C)"
     hidden = "CI" in os.environ if progress is None else not progress
     for _ in trange(first, last, initial=first, total=last, desc=label, unit="epoch", disable=hidden):
-        record = _epoch(config, run, x, u, prior_variance, terms)
+        record = _epoch(config, run, x, u, prior_variance, terms, known)
         if validation is not None:
             try:
                 measured = measure(model, config, validation, prior_variance, terms)
@@ -351,9 +401,13 @@ def _fit(config, data, validation, model_class, terms, names, checkpoint, identi
     if config.keep == "best":
         model.load_state_dict(run.best)
     if not config.decoder_bias:
-        model.free_mean = tuple(model.cpu().encode(data.images).mu[:, len(names) :].mean(0).tolist())
+        model.free_mean = tuple(model.cpu().encode(data.images).mu[:, model.guided_dim :].mean(0).tolist())
+    if validation is not None and names and model.guided:
+        model.residuals = labels.residuals(model.cpu(), validation)
+        model.frequencies = tuple(labels.frequencies(data, name) for name in names)
     activity = latent_activity(model.cpu().eval(), data.rows(slice(0, 2048)), prior_variance)
-    _warn_of_collapse(activity, names if model.guided else ())
+    owner = owners or range(len(names))
+    _warn_of_collapse(activity, [names[factor] for factor in owner] if model.guided else ())
     return Fit(model, run.history)
 
 
@@ -364,7 +418,7 @@ def _check_data(what, data):
             "write FactorDataset(images, factors, names)"
         )
     take_images(data.images)  # somebody may have changed them since
-    take(data.factors, "factors", names=data.names)
+    take(np.where(np.isnan(data.factors), 0, data.factors), "factors", names=data.names)
 
 
 @contextmanager
@@ -415,10 +469,16 @@ def _first_weights(seed):
 def _check_trainable(config, data, validation, names):
     if len(data) < 2:
         raise ValueError(f"training needs at least 2 rows, got {len(data)}: one row has no correlation")
-    columns = data.columns(names)
-    for name, value, same in zip(names, columns[0], constant(columns), strict=True):
+    kinds, columns = data.kinds_like(names), data.columns(names)
+    for name, column, same in zip(names, columns.T, factors.same_for_all(columns, kinds), strict=True):
         if same:
-            raise ValueError(f"factor {name!r} is constant ({value:g}) and cannot guide a latent: leave it out")
+            told = column[~np.isnan(column)]
+            how = f"is constant ({told[0]:g})" if len(told) else "is told in no row"
+            raise ValueError(f"factor {name!r} {how} and cannot guide a latent: leave it out")
+    if validation is not None:
+        validation.columns_as(names, kinds)
+    if data.factor_std is not None and config.factor_scaling not in STRAIGHT:
+        raise ValueError(f"with factor_std, factor_scaling must be one of {', '.join(STRAIGHT)}")
     H, W = data.images.shape[2:]
     if config.augment == "shear" and H != W:
         raise ValueError(f"augment='shear' exchanges the axes and needs square images, got {H} x {W}: use 'none'")
@@ -427,6 +487,8 @@ def _check_trainable(config, data, validation, names):
             f"augment='shear' turns the columns g1 and g2 with the images; the data have {', '.join(data.names)}: "
             "name the two components of the shear g1 and g2, or use 'none'"
         )
+    if config.augment == "shear" and data.periods:
+        raise ValueError(f"augment='shear' mirrors images and does not turn {', '.join(data.periods)}: use 'none'")
     if config.keep == "best" and validation is None:
         raise ValueError("keep='best' needs validation rows to choose by: fit(config, data, validation)")
     if validation is not None and not len(validation):
@@ -508,7 +570,7 @@ def _told(function):
     return name
 
 
-def _epoch(config, run, x, u, prior_variance, terms):
+def _epoch(config, run, x, u, prior_variance, terms, known=None):
     """Train on every row once; the epoch's mean `Terms`, loss and seconds by name."""
     model, (shuffle, noise, coins) = run.model.train(), run.generators.values()
     augment = AUGMENTATIONS[config.augment]
@@ -516,14 +578,14 @@ def _epoch(config, run, x, u, prior_variance, terms):
     start, sums = time.perf_counter(), torch.zeros(len(Terms._fields) + 1, dtype=torch.float32, device=x.device)
     order = torch.randperm(len(x), generator=shuffle)
     for batch, index in enumerate(order.tensor_split(_batches(len(x), config.batch_size))):
-        images, factors = x[index.to(x.device)], u[index]
+        images, own = x[index.to(x.device)], u[index]
         if augment is not None:
-            images, factors = augment(images, factors, model.factors, coins)
+            images, own = augment(images, own, model.factors, coins)
         images = images.contiguous(memory_format=torch.channels_last)
-        factors = model.factor_scaling(factors).float().to(x.device)
+        scaled = model.guide(own).to(x.device)
         with torch.autocast(x.device.type, torch.bfloat16, enabled=half, cache_enabled=False):
-            output = model(images, noise, factors)
-        parts = terms(config, output, images, factors, prior_variance)
+            output = model(images, noise, scaled)
+        parts = _parts(terms, config, output, images, scaled, prior_variance, known, index)
         loss = total(config, parts, x[0].numel())
         _check_finite(parts, f"epoch {len(run.history) + 1}, batch {batch + 1}")
         run.optimiser.zero_grad()
@@ -535,6 +597,13 @@ def _epoch(config, run, x, u, prior_variance, terms):
         sums += _stacked(*parts, loss).detach() * len(index)
     record = dict(zip([*Terms._fields, "loss"], (sums / len(x)).tolist(), strict=True))
     return record | {"seconds": time.perf_counter() - start}
+
+
+def _parts(terms, config, output, x, u, prior_variance, known, index):
+    """`terms` of a batch. Those that cannot look at `known` are told all factors exactly, as `fit` sees to."""
+    if known is None or "known" not in inspect.signature(terms).parameters:
+        return terms(config, output, x, u, prior_variance)
+    return terms(config, output, x, u, prior_variance, known=known.rows(index, x.device))
 
 
 def measure(model, config, data, prior_variance, terms=terms):
@@ -556,14 +625,14 @@ def measure(model, config, data, prior_variance, terms=terms):
 
 def _measure(model, config, data, prior_variance, terms):
     device = next(model.parameters()).device
-    x, u = _tensors(model.image_scaling, data, model.factors, device)
+    x = _scaled(model.image_scaling, data, device)
     _check_pixels(config, x)
-    u = model.factor_scaling(u).float().to(device)
+    u, known = model.guide(labels.own(model, data)).to(device), labels.knowledge(model, data)
     model.eval()
     sums = torch.zeros(len(Terms._fields) + 1, dtype=torch.float32, device=device)
     for rows in np.array_split(np.arange(len(x)), _batches(len(x), config.batch_size)):
         index = slice(rows[0], rows[-1] + 1)
-        parts = terms(config, model(x[index], u=u[index]), x[index], u[index], prior_variance)
+        parts = _parts(terms, config, model(x[index], u=u[index]), x[index], u[index], prior_variance, known, index)
         _check_finite(parts, f"the given rows, from row {rows[0]}")
         sums += _stacked(*parts, total(config, parts, x[0].numel())) * len(rows)
     return dict(zip([*Terms._fields, "loss"], (sums / len(x)).tolist(), strict=True))
@@ -591,8 +660,10 @@ def latent_activity(model, data, prior_variance):
         Active units: Burda, Grosse and Salakhutdinov 2016 (variance above 0.01). Chapter 3.
     """
     mu, logvar = model.encode(data.images)
-    u = model.factor_scaling(torch.from_numpy(data.columns(model.factors))).float()
-    kl = kl_diag_normal(mu, logvar, *targeted_prior(u, model.latent_dim, prior_variance)).mean(0)
+    u, known = model.guide(labels.own(model, data)), labels.knowledge(model, data)
+    given = (u, model.latent_dim, prior_variance)
+    prior = targeted_prior(*given) if known is None else partial_prior(*given, known)
+    kl = kl_diag_normal(mu, logvar, *prior).mean(0)
     sd = mu.std(0, correction=0)
     return Activity(kl, sd, sd > 0.1)
 
@@ -626,9 +697,9 @@ def _warn_of_collapse(activity, names):
         )
 
 
-def _tensors(image_scaling, data, names, device):
-    """Scaled images (n, C, H, W), float32, and on the CPU factors in their own units (n, K), float64."""
-    return image_scaling(torch.from_numpy(data.images)).to(device), torch.from_numpy(data.columns(names))
+def _scaled(image_scaling, data, device):
+    """Scaled images (n, C, H, W), float32."""
+    return image_scaling(torch.from_numpy(data.images)).to(device)
 
 
 def _batches(n, batch_size):
@@ -667,15 +738,19 @@ def evaluate(model, data, render=None):
 
     Returns:
         `Evaluation`. Scores: SSIM in its conventions; `lds` and `lds_normalised` over all of the data's factors, and of
-        their ranks `lds_ranks` and `lds_ranks_normalised`; `sap_r2`; `corr_NAME` of each guided latent with its factor;
-        `corr_aux_recon`, the mean \|rho\| between guided and free latents. Of models that are told factors:
-        `generate_ssim`, of `generate` for these rows' factors, free latents drawn, with the noiseless truth, where that
-        is known; `told_by_free_NAME`, R^2 of each told factor from samples of the free latents (`sensitivity.told`);
-        and `kurtosis_J` of each free latent's means, J from 0, if it is live: Var mu / (Var mu + E sigma^2) > .01.
+        their ranks `lds_ranks` and `lds_ranks_normalised`; `sap_r2`; `corr_NAME` of each guided latent with its factor,
+        of an angle `circular_NAME` (`metrics.circular_correlation`) and of a class `accuracy_NAME`
+        (`metrics.balanced_accuracy`) of what `predict` says; `corr_aux_recon`, the mean \|rho\| between guided and free
+        latents. Of models that are told factors: `generate_ssim`, of `generate` for these rows' factors, free latents
+        drawn, with the noiseless truth, where that is known; `told_by_free_NAME`, R^2 of each told factor from samples
+        of the free latents (`sensitivity.told`), of an angle or a class the mean over its columns; and `kurtosis_J` of
+        each free latent's means, J from 0, if it is live: Var mu / (Var mu + E sigma^2) > .01.
 
-        A factor that is constant in these rows is left out of all but SSIM, and SAP is left out for a single latent,
-        each with a warning; without factors there is SSIM alone. Reference: SSIM's rows, LDS's floor, ceiling, live
-        latents and n, the value of `corr_aux_recon` for independent latents, floors (shuffled rows) and, for
+        LDS and SAP take an angle as its cosine and sine and leave classes out, whose columns correlate with each other
+        by construction (chapter 11). Every score takes the rows that tell what it needs. A factor that is constant in
+        these rows is left out of all but SSIM, and SAP is left out for a single latent, each with a warning; without
+        factors there is SSIM alone. Reference: SSIM's rows, LDS's floor, ceiling, live latents and n, the value of
+        `corr_aux_recon` for independent latents, floors (shuffled rows; of an accuracy one over the labels) and, for
         `generate_ssim`, the ceiling: the noiseless truth is 1 where every factor is told, and the simulator with the
         told factors and the others from other rows where not. More than the ceiling means too little variety.
 
@@ -689,37 +764,72 @@ def evaluate(model, data, render=None):
     _check_data("the", data)
     posterior = model.encode(data.images)
     x_hat = model.decode(posterior.mu).numpy()
-    mu, K = posterior.mu.numpy(), len(model.factors)
+    mu, G = posterior.mu.numpy(), model.guided_dim
     scores, reference = (
         metrics.ssim_scores(data.images, x_hat, data.clean),
         metrics.ssim_reference(data.images, data.clean),
     )
-    same = dict(zip(data.names, constant(data.factors), strict=True))
-    names = [name for name in data.names if not same[name]]
-    if len(names) < len(data.names):
+    same = dict(zip(data.names, factors.same_for_all(data.factors, data.kinds), strict=True))
+    if any(same.values()):
         left = ", ".join(name for name in data.names if same[name])
         warn(f"constant in these {len(data)} rows, so left out of LDS, SAP and correlations: {left}")
-    u = data.factors if len(names) == len(data.names) else data.columns(names)
-    if names:
-        score = metrics.lds(mu, u)
-        scores |= {"lds": score.value, "lds_normalised": score.normalised}
-        reference["lds"] = {"floor": score.floor, "ceiling": score.ceiling, "live": score.live, "n": score.n}
-        ranks = metrics.lds_ranks(mu, u)
-        scores |= {"lds_ranks": ranks.value, "lds_ranks_normalised": ranks.normalised}
-        reference["lds_ranks"] = {"floor": ranks.floor, "ceiling": ranks.ceiling, "live": ranks.live, "n": ranks.n}
-    if names and model.latent_dim > 1:
-        scores["sap_r2"] = metrics.sap(mu, u)
-    elif names:
+    z, u = _ordered(mu, data, [name for name in data.names if not same[name]])
+    if u.shape[1]:
+        for name, score in (("lds", metrics.lds(z, u)), ("lds_ranks", metrics.lds_ranks(z, u))):
+            scores |= {name: score.value, f"{name}_normalised": score.normalised}
+            reference[name] = {"floor": score.floor, "ceiling": score.ceiling, "live": score.live, "n": score.n}
+    if u.shape[1] and model.latent_dim > 1:
+        scores["sap_r2"] = metrics.sap(z, u)
+    elif u.shape[1]:
         warn("SAP compares two latents and this model has one: left out")
-    if K:
-        own = metrics.correlations(mu[:, :K], data.columns(model.factors)).diagonal()
-        scores |= {f"corr_{name}": float(rho) for name, rho in zip(model.factors, own, strict=True) if not same[name]}
-    if 0 < K < model.latent_dim:
-        scores["corr_aux_recon"] = float(np.abs(metrics.correlations(mu[:, :K], mu[:, K:])).mean())
+    if G:
+        found = _own_scores(model, mu, data, same)
+        scores, reference = scores | found.scores, reference | found.reference
+    if 0 < G < model.latent_dim:
+        scores["corr_aux_recon"] = float(np.abs(metrics.correlations(mu[:, :G], mu[:, G:])).mean())
         reference["corr_aux_recon"] = {"independent": metrics.expected_null(len(mu))}
-    if K and model.guided:
+    if G and model.guided:
         for found in (_generated(model, data, render), _free(model, posterior, data, same)):
             scores, reference = scores | found.scores, reference | found.reference
+    return Evaluation(scores, reference)
+
+
+def _ordered(z, data, names):
+    """Codes and those columns of factors that have an order, of the rows that tell all of them."""
+    names = [name for name, kind in zip(names, data.kinds_like(names), strict=True) if not kind.classes]
+    own = data.factors if len(names) == len(data.names) else data.columns(names)
+    u = factors.expand(torch.from_numpy(own), data.kinds_like(names)).numpy()
+    told = ~np.isnan(u).any(1)
+    if names and told.sum() < 3:
+        warn(f"{told.sum()} rows tell all of {', '.join(names)}, so LDS and SAP are left out")
+        u = u[:, :0]
+    return (z, u) if told.all() else (z[told], u[told])
+
+
+def _own_scores(model, mu, data, same):
+    """How well each guided latent follows its factor."""
+    scores, reference = {}, {}
+    own = labels.own(model, data).numpy()
+    together = own if not np.isnan(own).any() and factors.numeric(model.kinds) else None  # one product, one rounding
+    rho = None if together is None else metrics.correlations(mu[:, : model.guided_dim], together).diagonal()
+    columns = model.factor_scaling.inverse(torch.from_numpy(mu[:, : model.guided_dim]).double())
+    read = factors.collapse(columns, model.kinds)
+    for k, (name, kind, place) in enumerate(zip(model.factors, model.kinds, factors.places(model.kinds), strict=True)):
+        told = ~np.isnan(own[:, k])
+        if same[name]:
+            continue
+        asked, answer = own[told, k], read[told, k]
+        if kind.classes:
+            scores[f"accuracy_{name}"] = metrics.balanced_accuracy(asked, answer)
+            reference[f"accuracy_{name}"] = {"floor": 1 / len(np.unique(asked))}
+        elif kind.period:
+            scores[f"circular_{name}"] = metrics.circular_correlation(asked, answer, kind.period)
+            shuffled = np.random.default_rng(0).permutation(answer)
+            floor = metrics.circular_correlation(asked, shuffled, kind.period)
+            reference[f"circular_{name}"] = {"floor": floor}
+        else:
+            alone = metrics.correlations(mu[told, place], asked[:, None])[0, 0] if rho is None else rho[k]
+            scores[f"corr_{name}"] = float(alone)
     return Evaluation(scores, reference)
 
 
@@ -731,7 +841,10 @@ def _generated(model, data, render):
     def like(images):
         return float(metrics.ssim(data.clean, images).mean())
 
-    images = model.generate(data.columns(model.factors), torch.Generator().manual_seed(0)).numpy()
+    data = data.rows(~np.isnan(data.columns(model.factors)).any(1))
+    if not len(data):
+        return Evaluation({}, {})
+    images = model.generate(labels.own(model, data).numpy(), torch.Generator().manual_seed(0)).numpy()
     against = {"floor": like(np.roll(images, 1, axis=0))}
     if set(data.names) == set(model.factors):
         against["ceiling"] = 1.0
@@ -745,18 +858,24 @@ def _generated(model, data, render):
 
 def _free(model, posterior, data, same):
     """What the free latents tell of the told factors, and how heavy their tails are."""
-    K = len(model.factors)
-    if model.latent_dim == K:
+    G = model.guided_dim
+    if model.latent_dim == G:
         return Evaluation({}, {})
-    names = [name for name in model.factors if not same[name]]
-    mu, sampled = posterior.mu[:, K:], posterior.sample(torch.Generator().manual_seed(0))[:, K:]
-    live = live_latents(posterior)[K:]
+    mu, sampled = posterior.mu[:, G:], posterior.sample(torch.Generator().manual_seed(0))[:, G:]
+    live = live_latents(posterior)[G:]
     tails = metrics.kurtosis(mu.numpy())
     scores = {f"kurtosis_{j}": float(tails[j]) for j in range(len(tails)) if live[j]}
     reference = {name: {"normal": 3.0} for name in scores}
-    if names and len(mu) >= 2 * sensitivity.NEIGHBOURS:
-        told = sensitivity.told(sampled.numpy(), data.columns(names))
-        for name, value, floor in zip(names, *told, strict=True):
-            scores[f"told_by_free_{name}"] = float(value)
-            reference[f"told_by_free_{name}"] = {"floor": float(floor)}
+    own = labels.own(model, data)
+    varied = [k for k, name in enumerate(model.factors) if not same[name]]
+    together = [varied] if not own.isnan().any() else [[k] for k in varied]  # of those that the same rows tell
+    for which in filter(None, together):
+        kinds, rows = [model.kinds[k] for k in which], ~own[:, which].isnan().any(1)
+        if rows.sum() < 2 * sensitivity.NEIGHBOURS:
+            continue
+        columns = factors.expand(own[rows][:, which], kinds).numpy()
+        value, floor = sensitivity.told(sampled[rows].numpy(), columns)
+        for k, place in zip(which, factors.places(kinds), strict=True):
+            name = f"told_by_free_{model.factors[k]}"
+            scores[name], reference[name] = float(np.nanmean(value[place])), {"floor": float(np.nanmean(floor[place]))}
     return Evaluation(scores, reference)

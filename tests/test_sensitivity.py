@@ -9,6 +9,7 @@ import torch
 
 from auxvae_lite import metrics
 from auxvae_lite.datasets import FactorDataset
+from auxvae_lite.factors import Kind
 from auxvae_lite.sensitivity import (
     drops,
     moments,
@@ -53,7 +54,7 @@ def data():
 class Measured:
     """A perfect model of Gaussian pictures: its latents are their moments, and its decoder ignores the fifth."""
 
-    factors, latent_dim = ("flux", "size", "g1", "g2"), 5
+    factors, latent_dim, kinds, guided_dim = ("flux", "size", "g1", "g2"), 5, (Kind(),) * 4, 4
 
     def encode(self, images):
         return SimpleNamespace(mu=torch.from_numpy(moments(images)))
@@ -254,7 +255,7 @@ def test_idle_latents_count_in_completeness():
 class Linear:
     """Pictures are sums of templates; the decoder's fourth and fifth templates are black."""
 
-    factors, latent_dim = ("a", "b", "c"), 5
+    factors, latent_dim, guided_dim = ("a", "b", "c"), 5, 3
 
     def __init__(self):
         self.templates = np.random.default_rng(0).standard_normal((5, 144))
@@ -331,7 +332,7 @@ def test_subsets_are_drawn_once_each(linear):
         return model.decode(z)
 
     whole = model.encode(data.images).mu.numpy()
-    spy = SimpleNamespace(encode=model.encode, decode=decode, factors=(), latent_dim=5)
+    spy = SimpleNamespace(encode=model.encode, decode=decode, guided_dim=0, latent_dim=5)
     drops(spy, data, draws=6, groups={"all": range(5)})
     subsets, again = changed[1:7], changed[7:]
     assert subsets == again and len(set(subsets)) == 6 and {len(subset) for subset in subsets} == {2}
@@ -347,7 +348,7 @@ def test_drops_of_so_many_rows(linear, rows, expected):
     spy = SimpleNamespace(
         encode=model.encode,
         decode=lambda z: (seen.add(len(np.unique(z, axis=0))), model.decode(z))[1],
-        factors=model.factors,
+        guided_dim=model.guided_dim,
         latent_dim=5,
     )
     drops(spy, data, rows=rows)

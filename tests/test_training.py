@@ -3,7 +3,6 @@
 import json
 import math
 from dataclasses import asdict
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -160,7 +159,8 @@ def test_a_latent_is_active_above_a_tenth():
     spread = torch.tensor([0.05, 0.09, 0.11, 1.0])
     mu = torch.tensor([[-1.0], [1.0]]) * spread
     posterior = Posterior(mu, torch.zeros_like(mu))
-    model = SimpleNamespace(encode=lambda _: posterior, factors=(), factor_scaling=lambda u: u, latent_dim=4)
+    model = AuxVAE((1, 16, 16), latent_dim=4)
+    model.encode = lambda _: posterior
     activity = latent_activity(model, squares(2), 1.0)
     torch.testing.assert_close(activity.sd, spread)
     torch.testing.assert_close(activity.kl, spread**2 / 2)

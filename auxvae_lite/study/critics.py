@@ -126,7 +126,7 @@ class CriticVAE(AuxVAE):
 
     def __init__(self, *args, **options):
         super().__init__(*args, **options)
-        K = len(self.factors)
+        K = self.guided_dim
         self.critic = Critic(self.latent_dim - K, K) if 0 < K < self.latent_dim else None
 
     def forward(self, x, generator=None, u=None):
@@ -151,7 +151,7 @@ class CriticVAE(AuxVAE):
             raise ValueError(
                 "CriticVAE's forward pass needs the factors: model(x, generator, u). For codes, use encode"
             )
-        z = output.z[:, len(self.factors) :]
+        z = output.z[:, self.guided_dim :]
         fixed = {name: weight.detach() for name, weight in self.critic.named_parameters()}
         judged = functional_call(self.critic, fixed, (z, u)), self.critic(z.detach(), u)
         return CriticOutput(*output, *(Scores(*(T.to(x.dtype) for T in scores)) for scores in judged))

@@ -193,12 +193,12 @@ def mended(model, test):
     middle[:, [test.names.index(name) for name in model.factors]] = asked
     ceiling = metrics.ssim(test.clean, galaxies.render(middle).numpy()).mean()
     reference["generate_mean_ssim"] = {"ceiling": float(ceiling)}
-    moved = sensitivity.traversal(model, test).matrix[len(model.factors) :]
+    moved = sensitivity.traversal(model, test).matrix[model.guided_dim :]
     for name in set(MOMENT_OF) & set(model.factors):
         found = moved[:, sensitivity.MOMENTS.index(MOMENT_OF[name])]
         scores[f"moves_{name}"] = float(np.nanmax(found, initial=0))
     posterior = model.encode(test.images)
-    live = training.live_latents(posterior).numpy() | (np.arange(model.latent_dim) < len(model.factors))
+    live = training.live_latents(posterior).numpy() | (np.arange(model.latent_dim) < model.guided_dim)
     scores["lds_live"] = metrics.lds_ranks(posterior.mu.numpy()[:, live], test.factors).normalised
     return training.Evaluation(scores | _nats(model, posterior, test), reference)
 

@@ -1,0 +1,111 @@
+"""What each row is told of its factors: all of them exactly, some with errors, some not at all.
+
+`fit` asks here what a factor's prior is (`priors.partial_prior`), and how far `AuxVAE.predict` is off.
+"""
+
+import math
+
+import numpy as np
+import torch
+
+from . import factors
+from .priors import Knowledge
+
+__all__ = ["frequencies", "knowledge", "own", "partly", "population", "residuals"]
+
+
+def partly(data, names):
+    """Whether some factor is not told, or has an error."""
+    if data.factor_std is not None and data.factor_std[:, data.places(names)].any():
+        return True
+    return bool(np.isnan(data.columns(names)).any())
+
+
+def own(model, data):
+    """The model's factors of some data, in their own units, shape (n, K), float64, on the CPU."""
+    return torch.from_numpy(data.columns_as(model.factors, model.kinds))
+
+
+def errors(model, data):
+    """Standard errors of the model's factors, in their units, (n, K)."""
+    if data.factor_std is None:
+        return np.zeros((len(data), len(model.factors)))
+    return data.factor_std[:, data.places(model.factors)]
+
+
+def population(model, data):
+    """Mean and variance of each scaled column, less what is error, and the share of rows that tell it.
+
+    Raises:
+        ValueError: where errors are as large as a factor's spread.
+    """
+    u, s = model.guide(own(model, data)).double().numpy(), errors(model, data)
+    told = ~np.isnan(u)
+    mean, variance = np.nanmean(u, axis=0), np.nanvar(u, axis=0)
+    for k, (kind, place) in _each(model):
+        if kind == factors.Kind() and s[:, k].any():
+            variance[place] -= np.mean(s[told[:, place.start], k] ** 2) / _scale(model)[place] ** 2
+            if not variance[place] > 0:
+                raise ValueError(
+                    f"the errors of {model.factors[k]!r} are as large as its spread, so that nothing is left of it: "
+                    "factor_std is a standard deviation, in the factor's own unit"
+                )
+    return {"mean": mean.tolist(), "variance": variance.tolist(), "share": told.mean(0).tolist()}
+
+
+def knowledge(model, data):
+    r"""`Knowledge` of the rows, or None where every column is a factor of its own, told and exact.
+
+    An angle t that is spread over the circle, and seen as y with an error of s radians, has E[cos t | y] = w cos y with
+    w = exp(-s^2/2); what a line in cos y leaves open of cos t is (1 - w^2) of its variance.
+    """
+    owners = factors.owners(model.kinds)
+    if not model.factors or owners is None and not partly(data, model.factors):
+        return None
+    told, s = ~model.guide(own(model, data)).isnan().numpy(), errors(model, data)
+    kept = model.provenance.get("population") or population(model, data)
+    mean, variance, share = (np.array(kept[name]) for name in ("mean", "variance", "share"))
+    weight, left = told.astype(np.float64), np.where(told, 0, variance)
+    for k, (kind, place) in _each(model):
+        rows = np.flatnonzero(s[:, k])
+        error = s[rows, k][:, None]
+        if kind.period:
+            w = np.exp(-((error * 2 * np.pi / kind.period) ** 2) / 2)
+            lost = 1 - w**2
+        else:
+            w = variance[place] / (variance[place] + (error / _scale(model)[place]) ** 2)
+            lost = 1 - w
+        weight[rows, place], left[rows, place] = w, variance[place] * lost
+    return Knowledge(*(torch.from_numpy(a).float() for a in (weight, left, mean, share)), owners)
+
+
+def residuals(model, data):
+    """What `AuxVAE.residuals` holds: errors of `predict` against told factors, less the errors that those have."""
+    columns = model.factor_scaling.inverse(model.encode(data.images).mu[:, : model.guided_dim].double())
+    y, s = own(model, data), errors(model, data)
+    found, off = factors.collapse(columns, model.kinds), (columns - factors.expand(y, model.kinds)).numpy()
+    result = []
+    for k, (kind, place) in _each(model):
+        told = ~y[:, k].isnan().numpy()
+        miss = off[told, place] if kind.classes else found[told, k] - y[told, k].numpy()
+        if kind.period:
+            miss = (miss + kind.period / 2) % kind.period - kind.period / 2
+        square = np.mean(miss**2) - np.mean(s[told, k] ** 2) if told.any() else None
+        result.append(None if square is None else math.sqrt(max(square, 0)))
+    return tuple(result)
+
+
+def frequencies(data, name):
+    """The share of each label among the rows that tell it; () if the factor is no class."""
+    kind = data.kinds_like([name])[0]
+    column = data.columns([name])[:, 0]
+    return tuple(float(np.mean(column[~np.isnan(column)] == code)) for code in kind.codes) if kind.classes else ()
+
+
+def _each(model):
+    """The number of each factor, its kind, and the columns of its latents."""
+    return enumerate(zip(model.kinds, factors.places(model.kinds), strict=True))
+
+
+def _scale(model):
+    return np.broadcast_to(model.factor_scaling.scale.numpy(), model.guided_dim)
