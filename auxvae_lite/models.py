@@ -402,7 +402,7 @@ class AuxVAE(nn.Module):
         scalings = {}
         for name in ("image_scaling", "factor_scaling"):
             kind, softening = header[name]
-            scalings[name] = Scaling(kind, weights[f"{name}.offset"], weights[f"{name}.scale"], float(softening))
+            scalings[name] = Scaling(kind, weights[f"{name}.offset"], weights[f"{name}.scale"], softening)
         with torch.device("meta"):  # allocates nothing, whatever sizes the header claims
             shape = (header[name] for name in ("image_shape", "factors", "latent_dim", "widths"))
             names = "likelihood", "decoder_bias", "periods", "classes"

@@ -13,6 +13,7 @@ SETTINGS = {  # field: what every file that does not name it was made with
     "decoder_bias": False,
     "beta_free": 1.0,
     "dependence": None,
+    "softening": 20.0,
     "free_mean": (),
     "periods": {},
     "classes": {},

@@ -4,6 +4,7 @@ Every scaling is one curve and one affine map, y = (f(x) - offset) / scale. The 
 (`minmax`, `standard`), log10(x + 1e-10) (`log10`, the authors' for pixels) or asinh(x / softening) (`asinh`, ours).
 """
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -25,7 +26,8 @@ class Scaling(nn.Module):
         kind: One of `KINDS`.
         offset: Subtracted after the curve; a number, or one per factor.
         scale: Divides after the offset; strictly positive, likewise.
-        softening: Where asinh turns from linear to logarithmic, in the data's unit; used by `asinh` alone.
+        softening: Where asinh turns from linear to logarithmic, in the data's unit; used by `asinh` alone. A number, or
+            one for each channel of images, of which each then has its own offset and scale, shape (C, 1, 1).
 
     Raises:
         ValueError: if the kind is unknown.
@@ -47,7 +49,7 @@ class Scaling(nn.Module):
         if kind not in KINDS:
             raise ValueError(f"unknown scaling {kind!r}; choose one of {', '.join(KINDS)}")
         self.kind = kind
-        self.softening = softening
+        self.softening = tuple(map(float, softening)) if np.ndim(softening) else float(softening)
         self.register_buffer("offset", torch.as_tensor(offset, dtype=torch.float64))
         self.register_buffer("scale", torch.as_tensor(scale, dtype=torch.float64))
 
@@ -74,6 +76,14 @@ class Scaling(nn.Module):
         """
         if groups is not None:
             return cls._fit_groups(kind, torch.as_tensor(x, dtype=torch.float64), groups)
+        if np.ndim(softening):
+            if np.ndim(x) != 4 or np.shape(x)[1] != len(softening):
+                raise ValueError(f"softening has {len(softening)} numbers, one for each channel; got {np.shape(x)}")
+            own = [cls.fit(kind, x[:, channel], None, value) for channel, value in enumerate(softening)]
+            offset, scale = (
+                torch.stack([getattr(o, name) for o in own])[:, None, None] for name in ("offset", "scale")
+            )
+            return cls(kind, offset, scale, tuple(softening))
         if dim == 0 and (told := ~torch.as_tensor(x).isnan()).logical_not().any():
             own = [cls.fit(kind, column[rows, None], 0, softening) for column, rows in zip(x.T, told.T, strict=True)]
             offset, scale = (torch.cat([getattr(one, name) for one in own]) for name in ("offset", "scale"))
@@ -130,9 +140,13 @@ class Scaling(nn.Module):
         f = y * self.scale.to(y) + self.offset.to(y)
         if self.kind == "log10":
             return 10**f - LOG_FLOOR
-        return self.softening * torch.sinh(f) if self.kind == "asinh" else f
+        return self._soft(f) * torch.sinh(f) if self.kind == "asinh" else f
 
     def _curve(self, x):
         if self.kind == "log10":
             return torch.log10(x + LOG_FLOOR)
-        return torch.asinh(x / self.softening) if self.kind == "asinh" else x
+        return torch.asinh(x / self._soft(x)) if self.kind == "asinh" else x
+
+    def _soft(self, x):
+        """The softening as something that divides x."""
+        return torch.tensor(self.softening).to(x)[:, None, None] if np.ndim(self.softening) else self.softening

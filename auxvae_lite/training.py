@@ -62,6 +62,7 @@ DEPENDENCES = (None, *READINGS, "wrapped", *BY_DISTANCES)
 PAPER = {"decoder_bias": False, "beta_free": 1.0, "dependence": None, "lambda_2": 0.6}
 NARROW = 0.05  # of the scaled range: pixels that span less are hardly seen by the loss
 FEW = 32  # told rows of a batch, below which their correlations are chance
+LEAST_SQUARE = 1e-12  # of learned noise, in scaled units: float32 holds no smaller residual of pixels near 1
 LIVE = 0.01  # share of a free latent's spread that images decide, above which it is live
 FAINT = 0.01  # of asinh's softening, below which it is a straight line, and of the widest channel's range
 BUILDING = threading.Lock()  # the first weights come from torch's one global generator
@@ -80,7 +81,7 @@ class Config:
     latent_dim: int = 10  # the paper's d_Z
     widths: tuple = (16, 32, 64, 128)  # half the authors', and a decoder of half that: enough for 33x33 pixels
     likelihood: str = "gaussian"  # of pixels; or "bernoulli", for those that are 0 or 1
-    sigma: float = 0.015  # gaussian pixel noise in scaled units; smaller favours reconstruction
+    sigma: float | None = 0.015  # gaussian pixel noise in scaled units; smaller favours reconstruction; None learns it
     decoder_bias: bool = (
         True  # a constant for each place in the decoder's first layer: `generate` needs it (chapter 14)
     )
@@ -99,6 +100,7 @@ class Config:
     clip: float | None = 1.0  # largest norm of the gradient, since 1/n pulls hard at first; None for no limit
     seed: int = 0
     image_scaling: str = "asinh"  # keeps faint wings and bright cores in one range
+    softening: float | tuple = 20.0  # of asinh, in the images' unit; one for each channel scales each by itself
     factor_scaling: str = "standard"
     augment: str = "none"
     precision: str = "float32"  # "bfloat16" pays only where the processor has it: time it first
@@ -129,7 +131,7 @@ class Config:
         object.__setattr__(self, "widths", tuple(_whole("each of widths", width, 2) for width in self.widths))
         for name in POSITIVE + WEIGHTS:
             value = getattr(self, name)
-            if value is None and name in ("clip", "prior_variance"):
+            if value is None and name in ("sigma", "clip", "prior_variance"):
                 continue
             if isinstance(value, np.generic):  # which no file can hold
                 object.__setattr__(self, name, value := value.item())
@@ -137,6 +139,11 @@ class Config:
                 raise ValueError(f"{name} must be a finite number, got {value!r}")
             if value < 0 or value == 0 and name in POSITIVE:
                 raise ValueError(f"{name} must be {'above' if name in POSITIVE else 'at least'} 0, got {value}")
+        several = np.ndim(self.softening) > 0
+        softening = tuple(map(float, self.softening)) if several else float(self.softening)
+        if not all(0 < value < math.inf for value in (softening if several else (softening,))):
+            raise ValueError(f"softening must be a number above 0, or one for each channel; got {self.softening!r}")
+        object.__setattr__(self, "softening", softening)
         for name, choices in (
             ("likelihood", LIKELIHOODS),
             ("schedule", ("one-cycle", "constant")),
@@ -195,6 +202,11 @@ def reconstruction(config, x_hat, x):
               R = -\sum_{\text{pixels}} x \log p + (1 - x) \log(1 - p),
               \qquad p = \frac{1}{1 + e^{-\hat x}}
 
+    With `sigma` None, sigma is learned: each batch has the best one, sigma^2 = m, the mean
+    square of its residuals (5.8), which leaves, with the constant that depends on it,
+
+    .. math:: R = \frac{P}{2} (1 + \ln m)
+
     Arguments:
         config: `Config`; "gaussian" or "bernoulli", and sigma for the first.
         x_hat: The decoder's output, shape (B, C, H, W): scaled pixels, or for
@@ -206,13 +218,17 @@ def reconstruction(config, x_hat, x):
         Scalar, in nats per image, averaged over the batch.
 
     References:
-        Chapter 6; chapter 11 for "bernoulli".
+        Chapter 6; chapter 11 for "bernoulli"; Rybkin, Daniilidis and Levine 2021 for a
+        sigma that is learned.
     """
     if config.likelihood == "bernoulli":
         cross_entropy = nn.functional.binary_cross_entropy_with_logits
         entropy = cross_entropy(x_hat, x, reduction="none")
         return entropy.flatten(1).sum(1).mean()
     squares = (x_hat - x) ** 2
+    if config.sigma is None:
+        mean = squares.mean().clamp(min=LEAST_SQUARE)
+        return x[0].numel() / 2 * (1 + mean.log())
     return squares.flatten(1).sum(1).mean() / (2 * config.sigma**2)
 
 
@@ -349,7 +365,7 @@ def fit(config, data, validation=None, model_class=AuxVAE, terms=terms, checkpoi
 
 def _fit(config, data, validation, model_class, terms, names, checkpoint, identity, device, progress):
     prior_variance = config.prior_variance or 1 / len(data)
-    image_scaling = Scaling.fit(config.image_scaling, data.images)
+    image_scaling = Scaling.fit(config.image_scaling, data.images, softening=config.softening)
     kinds = data.kinds_like(names)
     owners = factors.owners(kinds)
     columns = factors.expand(torch.from_numpy(data.columns(names)), kinds)
@@ -510,11 +526,11 @@ def _check_pixels(config, x):
 
 def _look_at_pixels(config, images, x):
     """Warn where the scaled pixels leave the loss little to see."""
-    spans = np.ptp(images, axis=(0, 2, 3))
-    if spans.min() < FAINT * spans.max():
+    spans, apart = np.ptp(images, axis=(0, 2, 3)), isinstance(config.softening, tuple)
+    if not apart and spans.min() < FAINT * spans.max():
         warn(
             f"channel {spans.argmin()} spans {spans.min():.3g}, channel {spans.argmax()} {spans.max():.3g}: they share "
-            "one scaling, so the loss hardly sees the fainter. Multiply it before"
+            "one scaling, so the loss hardly sees the fainter. Multiply it before, or give one softening per channel"
         )
     typical, largest = float((x.amax((1, 2, 3)) - x.amin((1, 2, 3))).median()), float(x.abs().max())
     if typical < NARROW * largest:
@@ -522,11 +538,11 @@ def _look_at_pixels(config, images, x):
             f"scaled by {config.image_scaling!r}, half of the images span less than {typical:.2g} of {largest:.2g}: "
             "the loss hardly sees them. Subtract the background, or choose another image_scaling"
         )
-    brightest = float(np.abs(images).max())
-    if config.image_scaling == "asinh" and brightest < FAINT * Scaling("asinh").softening:
+    brightest = np.abs(images).max((0, 2, 3)) if apart else np.abs(images).max()
+    if config.image_scaling == "asinh" and np.any(brightest < FAINT * np.array(config.softening)):
         warn(
-            f"the largest pixel is {brightest:.3g}, where 'asinh' is a straight line: it was made for counts of 20 and "
-            "more. Multiply the images to be counts, or say image_scaling='minmax'"
+            f"the largest pixel is {np.min(brightest):.3g}, where 'asinh' is a straight line: it was made for counts "
+            "of 20 and more. Say softening=, near the noise of the faint parts, or image_scaling='minmax'"
         )
 
 
