@@ -276,7 +276,8 @@ def _gaps(column):
     """A column as an array, and where its entries are not told."""
     column = _from_torch(column) if isinstance(column, torch.Tensor) else column
     mask = getattr(column, "mask", None)
-    array = np.asarray(column)
+    apart = None if hasattr(column, "__array__") else object  # or a list's NaN beside words became the word "nan"
+    array = np.asarray(column, apart)
     if array.ndim != 1:
         raise ValueError(f"a column must have shape (n,), got {array.shape}")
     gaps = np.zeros(len(array), bool)
