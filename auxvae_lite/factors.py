@@ -235,8 +235,9 @@ def told(columns, names, categorical=()):
 
 
 def _plain(labels):
-    """Labels as JSON holds them."""
-    return tuple(label.item() if isinstance(label, np.generic) else label for label in labels)
+    """Labels as JSON holds them, whole numbers as such: 1.0 and 1 are one label, also when they are written out."""
+    labels = [label.item() if isinstance(label, np.generic) else label for label in labels]
+    return tuple(int(label) if isinstance(label, float) and label.is_integer() else label for label in labels)
 
 
 def _labels(values, name):
