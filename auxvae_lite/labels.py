@@ -11,7 +11,9 @@ import torch
 from . import factors
 from .priors import Knowledge
 
-__all__ = ["frequencies", "knowledge", "own", "partly", "population", "residuals"]
+__all__ = ["coverage", "draw", "draws", "frequencies", "knowledge", "own", "partly", "population", "residuals"]
+
+HALF = 0.5  # of a batch's rows that are to tell each factor
 
 
 def partly(data, names):
@@ -34,13 +36,16 @@ def errors(model, data):
 
 
 def population(model, data):
-    """Mean and variance of each scaled column, less what is error, and the share of rows that tell it.
+    """Mean and variance of each scaled column, less what is error.
 
     Raises:
-        ValueError: where errors are as large as a factor's spread.
+        ValueError: where errors are as large as a factor's spread, or no row tells a factor.
     """
     u, s = model.guide(own(model, data)).double().numpy(), errors(model, data)
     told = ~np.isnan(u)
+    for k, (_, place) in _each(model):
+        if not told[:, place].any():
+            raise ValueError(f"factor {model.factors[k]!r} is told in no row, so nothing is known of its population")
     mean, variance = np.nanmean(u, axis=0), np.nanvar(u, axis=0)
     for k, (kind, place) in _each(model):
         if kind == factors.Kind() and s[:, k].any():
@@ -50,11 +55,67 @@ def population(model, data):
                     f"the errors of {model.factors[k]!r} are as large as its spread, so that nothing is left of it: "
                     "factor_std is a standard deviation, in the factor's own unit"
                 )
-    return {"mean": mean.tolist(), "variance": variance.tolist(), "share": told.mean(0).tolist()}
+    return {"mean": mean.tolist(), "variance": variance.tolist()}
 
 
-def knowledge(model, data):
+def draws(told):
+    """How often each row is to be drawn, so that half of all draws or more tell each factor.
+
+    The rows that tell a rare factor are raised until they do (iterative proportional fitting, which changes the others'
+    proportions as little as it can). An epoch of few labels then has batches with enough of them for a correlation, and
+    a KL whose weight is near 1.
+
+    Arguments:
+        told: Booleans, shape (n, K).
+
+    Returns:
+        Shape (n,), of sum 1; None where each factor is told often enough.
+
+    Example:
+        >>> draws(np.array([[True], [False], [False], [False]])).round(2)
+        array([0.5 , 0.17, 0.17, 0.17])
+
+    References:
+        Deming and Stephan 1940 for the fitting; chapter 12.
+    """
+    share = np.full(len(told), 1 / len(told))
+    for _ in range(100):
+        covered = share @ told
+        rare = int(covered.argmin())
+        if covered[rare] >= HALF - 1e-6:
+            break
+        share = np.where(told[:, rare], share * HALF / covered[rare], share * (1 - HALF) / (1 - covered[rare]))
+    return None if share.max() == share.min() else share
+
+
+def draw(share, generator):
+    """An epoch of n rows in random order, each row as often as its share of them says, rounded up or down by chance.
+
+    Arguments:
+        share: Shape (n,), of sum 1.
+        generator: `torch.Generator`.
+    """
+    n = len(share)
+    order = torch.randperm(n, generator=generator)
+    ends = share[order].cumsum(0) * n
+    places = torch.arange(n, dtype=ends.dtype) + torch.rand(1, generator=generator, dtype=ends.dtype)
+    rows = order[torch.searchsorted(ends, places, right=True).clamp(max=n - 1)]
+    return rows[torch.randperm(n, generator=generator)]
+
+
+def coverage(model, data, share=None):
+    """The share of rows, or of `draws`, that tell each column, shape (G,)."""
+    told = ~model.guide(own(model, data)).isnan().numpy()
+    return told.mean(0) if share is None else share @ told
+
+
+def knowledge(model, data, share=None):
     r"""`Knowledge` of the rows, or None where every column is a factor of its own, told and exact.
+
+    Arguments:
+        model: With the scaling of its factors.
+        data: A `FactorDataset`.
+        share: How often each row is drawn, as `draws` says; None for once.
 
     An angle t that is spread over the circle, and seen as y with an error of s radians, has E[cos t | y] = w cos y with
     w = exp(-s^2/2); what a line in cos y leaves open of cos t is (1 - w^2) of its variance.
@@ -64,7 +125,7 @@ def knowledge(model, data):
         return None
     told, s = ~model.guide(own(model, data)).isnan().numpy(), errors(model, data)
     kept = model.provenance.get("population") or population(model, data)
-    mean, variance, share = (np.array(kept[name]) for name in ("mean", "variance", "share"))
+    mean, variance = (np.array(kept[name]) for name in ("mean", "variance"))
     weight, left = told.astype(np.float64), np.where(told, 0, variance)
     for k, (kind, place) in _each(model):
         rows = np.flatnonzero(s[:, k])
@@ -76,7 +137,8 @@ def knowledge(model, data):
             w = variance[place] / (variance[place] + (error / _scale(model)[place]) ** 2)
             lost = 1 - w
         weight[rows, place], left[rows, place] = w, variance[place] * lost
-    return Knowledge(*(torch.from_numpy(a).float() for a in (weight, left, mean, share)), owners)
+    covered = coverage(model, data, share)
+    return Knowledge(*(torch.from_numpy(a).float() for a in (weight, left, mean, covered)), owners)
 
 
 def residuals(model, data):
