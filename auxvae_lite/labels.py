@@ -13,8 +13,6 @@ from .priors import Knowledge
 
 __all__ = ["coverage", "draw", "draws", "frequencies", "knowledge", "own", "partly", "population", "residuals"]
 
-HALF = 0.5  # of a batch's rows that are to tell each factor
-
 
 def partly(data, names):
     """Whether some factor is not told, or has an error."""
@@ -58,15 +56,16 @@ def population(model, data):
     return {"mean": mean.tolist(), "variance": variance.tolist()}
 
 
-def draws(told):
-    """How often each row is to be drawn, so that half of all draws or more tell each factor.
+def draws(told, least=0.5):
+    """How often each row is to be drawn, so that enough of the draws tell each factor.
 
     The rows that tell a rare factor are raised until they do (iterative proportional fitting, which changes the others'
     proportions as little as it can). An epoch of few labels then has batches with enough of them for a correlation, and
     a KL whose weight is near 1.
 
     Arguments:
-        told: Booleans, shape (n, K).
+        told: Booleans, shape (n, K); each factor is told in some row.
+        least: Share of the draws that tell each factor, or more.
 
     Returns:
         Shape (n,), of sum 1; None where each factor is told often enough.
@@ -82,9 +81,9 @@ def draws(told):
     for _ in range(100):
         covered = share @ told
         rare = int(covered.argmin())
-        if covered[rare] >= HALF - 1e-6:
+        if covered[rare] >= least - 1e-6:
             break
-        share = np.where(told[:, rare], share * HALF / covered[rare], share * (1 - HALF) / (1 - covered[rare]))
+        share = np.where(told[:, rare], share * least / covered[rare], share * (1 - least) / (1 - covered[rare]))
     return None if share.max() == share.min() else share
 
 

@@ -14,6 +14,7 @@ SETTINGS = {  # field: what every file that does not name it was made with
     "beta_free": 1.0,
     "dependence": None,
     "softening": 20.0,
+    "told_share": 0.5,
     "free_mean": (),
     "periods": {},
     "classes": {},

@@ -63,7 +63,7 @@ class Knowledge(NamedTuple):
         weight: Shape (B, G): 1 where the value is exact, 0 where it is not told, between where it has an error.
         variance: Shape (B, G): what the value leaves open of the factor; 0 where it is exact.
         mean: Shape (G,), of the population.
-        share: Shape (G,), the share of training rows that are told, above 0.
+        share: Shape (G,), the share of the rows, as they are drawn, that tell it.
         owners: The number of the factor that each column belongs to, or None if each is one.
     """
 

@@ -61,7 +61,7 @@ BY_DISTANCES = {"distance": distance_correlation, "hsic": hsic}
 DEPENDENCES = (None, *READINGS, "wrapped", *BY_DISTANCES)
 PAPER = {"decoder_bias": False, "beta_free": 1.0, "dependence": None, "lambda_2": 0.6}
 NARROW = 0.05  # of the scaled range: pixels that span less are hardly seen by the loss
-FEW = 32  # told rows of a batch, below which their correlations are chance
+FEW = 32  # told rows of a batch, or a quarter of a small one, below which their correlations are chance
 LEAST_SQUARE = 1e-12  # of learned noise, in scaled units: float32 holds no smaller residual of pixels near 1
 LIVE = 0.01  # share of a free latent's spread that images decide, above which it is live
 FAINT = 0.01  # of asinh's softening, below which it is a straight line, and of the widest channel's range
@@ -102,6 +102,7 @@ class Config:
     image_scaling: str = "asinh"  # keeps faint wings and bright cores in one range
     softening: float | tuple = 20.0  # of asinh, in the images' unit; one for each channel scales each by itself
     factor_scaling: str = "standard"
+    told_share: float = 0.5  # of a batch's rows, that tell each factor, where it is not told in all (chapter 12)
     augment: str = "none"
     precision: str = "float32"  # "bfloat16" pays only where the processor has it: time it first
     threads: int = 1
@@ -139,6 +140,9 @@ class Config:
                 raise ValueError(f"{name} must be a finite number, got {value!r}")
             if value < 0 or value == 0 and name in POSITIVE:
                 raise ValueError(f"{name} must be {'above' if name in POSITIVE else 'at least'} 0, got {value}")
+        object.__setattr__(self, "told_share", float(self.told_share))
+        if not 0 <= self.told_share < 1:
+            raise ValueError(f"told_share must be a share, from 0 to below 1, got {self.told_share}")
         several = np.ndim(self.softening) > 0
         softening = tuple(map(float, self.softening)) if several else float(self.softening)
         if not all(0 < value < math.inf for value in (softening if several else (softening,))):
@@ -291,7 +295,7 @@ def _told_penalties(config, mu, u, told, owners):
     patterns, which = torch.unique(told.T, dim=0, return_inverse=True)
     sums = [mu.new_zeros(())] * 3
     for pattern, rows in enumerate(patterns):
-        if rows.sum() < FEW:
+        if rows.sum() < min(FEW, len(rows) / 4):
             continue
         columns = torch.nonzero(which == pattern).flatten()
         asked, given = u[rows][:, columns], rows.float().mean()
@@ -390,7 +394,9 @@ def _fit(config, data, validation, model_class, terms, names, checkpoint, identi
         model.provenance["population"] = labels.population(model, data)
         if "known" not in inspect.signature(terms).parameters:
             raise ValueError(f"{partly[0]!r} has factors with errors or not told: terms needs the argument `known`")
-    known = labels.knowledge(model, data)
+    share = labels.draws(~np.isnan(data.columns(names)), config.told_share) if names else None
+    known = labels.knowledge(model, data, share)
+    share = None if share is None else torch.from_numpy(share)
     run = _start(config, model, len(x))
     if checkpoint is not None and Path(checkpoint).exists():
         checkpoints.resume(checkpoint, run, identity)
@@ -402,7 +408,7 @@ def _fit(config, data, validation, model_class, terms, names, checkpoint, identi
     label = "training" if checkpoint is not None else "training (checkpoint=FILE would keep it through Ctrl-C)"
     hidden = "CI" in os.environ if progress is None else not progress
     for _ in trange(first, last, initial=first, total=last, desc=label, unit="epoch", disable=hidden):
-        record = _epoch(config, run, x, u, prior_variance, terms, known)
+        record = _epoch(config, run, x, u, prior_variance, terms, known, share)
         if validation is not None:
             try:
                 measured = measure(model, config, validation, prior_variance, terms)
@@ -586,13 +592,13 @@ def _told(function):
     return name
 
 
-def _epoch(config, run, x, u, prior_variance, terms, known=None):
+def _epoch(config, run, x, u, prior_variance, terms, known=None, share=None):
     """Train on every row once; the epoch's mean `Terms`, loss and seconds by name."""
     model, (shuffle, noise, coins) = run.model.train(), run.generators.values()
     augment = AUGMENTATIONS[config.augment]
     half = config.precision == "bfloat16"
     start, sums = time.perf_counter(), torch.zeros(len(Terms._fields) + 1, dtype=torch.float32, device=x.device)
-    order = torch.randperm(len(x), generator=shuffle)
+    order = torch.randperm(len(x), generator=shuffle) if share is None else labels.draw(share, shuffle)
     for batch, index in enumerate(order.tensor_split(_batches(len(x), config.batch_size))):
         images, own = x[index.to(x.device)], u[index]
         if augment is not None:

@@ -615,6 +615,48 @@ for case, told_then, gap, moved in (
     )
 
 # %% [markdown]
+# *Other pictures.* The weights were chosen on galaxies. Do they hold elsewhere? Here are sprites
+# ([chapter 11](11_dsprites.ipynb), told `shape`, `scale`, position and the two codes of the orientation) and our drawn
+# cars ([chapter 12](12_cars3d.ipynb), told pose and body), three seeds each. Every factor is told, so the ceiling of a
+# drawn picture is 1. For sprites, whose loss is smaller, $\lambda_2$ was scaled down as it was for the paper's objective.
+
+# %%
+for name, score in (("dsprites", "scale"), ("cars", "elevation")):
+    columns = {"ssim_image": "SSIM", "generate_ssim": "drawn"}
+    columns |= {f"told_by_free_{score}": f"told: {score}"}
+    columns |= {"lds_ranks_normalised": "LDS of ranks"}
+    print(
+        name,
+        results.summary(results.load(f"{name}-mended"), columns),
+        sep="\n",
+        end="\n\n",
+    )
+
+# %% [markdown]
+# On sprites the mended objective is better in every column: it draws new sprites as well as it redraws old ones, 0.948.
+# *On cars it is worse where we wanted it to be better.* Its reconstructions gain 0.03, but its drawn cars lose 0.08, and its
+# free latents tell 0.54 of the elevation, where the paper's tell 0.17. So `Config()` is a start for pictures like galaxies
+# and sprites, and no law. For other pictures compare both objectives by `generate_ssim` and `told_by_free_NAME` on your
+# own validation rows. We did not look for weights that suit the cars, and cannot say which part of the objective fails
+# there.
+
+# %% tags=["guard", "remove-cell"]
+sprites, cars = (results.load(f"{name}-mended") for name in ("dsprites", "cars"))
+for found, variant, score, expected in (
+    (sprites, "mended", "ssim_image", 0.947),
+    (sprites, "mended", "generate_ssim", 0.948),
+    (sprites, "paper", "generate_ssim", 0.918),
+    (cars, "mended", "ssim_image", 0.820),
+    (cars, "paper", "ssim_image", 0.789),
+    (cars, "mended", "generate_ssim", 0.639),
+    (cars, "paper", "generate_ssim", 0.716),
+    (cars, "mended", "told_by_free_elevation", 0.543),
+    (cars, "paper", "told_by_free_elevation", 0.172),
+):
+    value = results.values(found, variant, score).mean()
+    check(f"{variant}: {score}", value, expected, tol=0.001)
+
+# %% [markdown]
 # ## A learned penalty instead?
 #
 # The paper asks whether a penalty on *mutual information* would do better than one on powers. It has no closed form. A

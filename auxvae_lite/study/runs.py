@@ -23,7 +23,7 @@ from ..models import AuxVAE
 from ..priors import targeted_prior
 from ..scalings import Scaling
 from ..simulators import galaxies
-from . import authors, baselines, choice, critics, sets, sweep
+from . import authors, baselines, choice, critics, gaps, sets, sweep
 
 __all__ = ["METHODS", "TEST_SEED", "machine", "mended", "run", "score", "set_task", "task"]
 
@@ -42,10 +42,12 @@ METHODS = {  # name: model class and terms; a VAE and a beta-VAE are "auxvae" wi
     "mine": (critics.CriticVAE, critics.mine_terms),
     "ratio": (critics.CriticVAE, critics.ratio_terms),
     "pairs": (AuxVAE, choice.pairwise_terms),
+    "plain": (AuxVAE, gaps.plain_terms),
 }
 
 
-def task(config, method="auxvae", n=None, constant_noise=False, groups=(), size=SIZE, test_seed=TEST_SEED, rows="test"):
+def task(config, method="auxvae", n=None, constant_noise=False, groups=(), size=SIZE, test_seed=TEST_SEED, rows="test",
+         labels=None):  # fmt: skip
     """A task for `run` on galaxies.
 
     Arguments:
@@ -55,10 +57,12 @@ def task(config, method="auxvae", n=None, constant_noise=False, groups=(), size=
             all.
         constant_noise: Give all training images the same noise stream, as the authors' code does.
         groups: Scores beyond those of `score`: "traversal", "drops". None asks for `training.evaluate`'s alone, and
-            "generate" for them and `mended`'s.
+            "generate" for them and `mended`'s, "labels" for them and those of `gaps.true_scores`.
         size: Galaxies to split into training, validation and the rest; and, with `test_seed`, to score on.
         test_seed: Seed of the galaxies that are scored.
         rows: "test" scores those; "validation", for choosing, the rows that `split` keeps for it.
+        labels: What training and validation rows tell, or None for all: arguments of `gaps.hide` or `gaps.blur` but
+            the seed, and "drop": True to train on the rows that tell alone.
 
     Raises:
         ValueError: for an unknown method, or other rows.
@@ -69,6 +73,7 @@ def task(config, method="auxvae", n=None, constant_noise=False, groups=(), size=
         raise ValueError(f"no method {method!r}; choose one of {', '.join(METHODS)}")
     data = {"size": size, "test_seed": test_seed, "n": n, "constant_noise": constant_noise}
     data |= {} if rows == "test" else {"rows": rows}  # a task's name is made of what it says
+    data |= {} if labels is None else {"labels": labels}
     return {
         "method": method,
         "config": asdict(config),
@@ -120,11 +125,14 @@ def run(task, device="cpu", checkpoints=None, code="unknown"):
     else:
         train, validation, _ = _galaxies(data["size"], config.seed, data["constant_noise"]).split(config.seed)
         n = {"train": len(train), "validation": len(validation), "test": data["size"]}
+    if data.get("labels") is not None:
+        train, validation = (_labelled(part, config.seed + place, **data["labels"])
+                             for place, part in enumerate((train, validation)))  # fmt: skip
+        config = _as_many_steps(config, n["train"], len(train))
     if data.get("n") is not None:
         if not 2 <= data["n"] <= len(train):
             raise ValueError(f"n must be from 2 to the {len(train)} training images that there are, got {data['n']}")
-        steps = [max(1, count // config.batch_size) for count in (len(train), data["n"])]  # an epoch's
-        config = replace(config, epochs=round(config.epochs * steps[0] / steps[1]))
+        config = _as_many_steps(config, len(train), data["n"])
         train = train.rows(slice(0, data["n"]))
     clock.append(time.perf_counter())
     model_class, terms = METHODS[task["method"]]
@@ -141,6 +149,9 @@ def run(task, device="cpu", checkpoints=None, code="unknown"):
             scores, reference = training.evaluate(model, test, galaxies.render)
         elif task["groups"] == "generate":
             scores, reference = mended(model, test)
+        elif task["groups"] == "labels":
+            scores, reference = training.evaluate(model, test)
+            scores |= gaps.true_scores(model, validation, test)
         else:
             scores, reference = score(model, train, validation, test, task["groups"])
     clock.append(time.perf_counter())
@@ -148,6 +159,18 @@ def run(task, device="cpu", checkpoints=None, code="unknown"):
     place = machine() if device == "cpu" else f"{torch.cuda.get_device_name()} and {machine()}"
     found = {"scores": scores, "reference": reference}
     return found | {"n": n, "threads": config.threads, "seconds": seconds, "machine": place, "code": code}
+
+
+def _as_many_steps(config, rows, kept):
+    """The same number of steps on fewer rows."""
+    steps = [max(1, count // config.batch_size) for count in (rows, kept)]  # an epoch's
+    return replace(config, epochs=round(config.epochs * steps[0] / steps[1]))
+
+
+def _labelled(part, seed, drop=False, **how):
+    """A part of the data with labels missing or noisy."""
+    part = gaps.blur(part, seed=seed, **how) if "error" in how else gaps.hide(part, seed=seed, **how)
+    return part.rows(~np.isnan(part.factors).any(1)) if drop else part
 
 
 def _without_epochs(task):
