@@ -6,7 +6,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-__all__ = ["Estimate", "aggregate_kl", "kl_diag_normal", "kl_monte_carlo"]
+from .priors import population_prior, targeted_prior
+
+__all__ = ["Estimate", "aggregate_kl", "kl_diag_normal", "kl_monte_carlo", "kl_partial"]
 
 
 class Estimate(NamedTuple):
@@ -47,6 +49,37 @@ def kl_diag_normal(mu, logvar, prior_mean=0.0, prior_std=1.0):
     _check_shapes(mu, logvar, prior_std)
     r = logvar - 2 * prior_std.log()
     return 0.5 * (torch.expm1(r) - r + ((mu - prior_mean) / prior_std) ** 2)
+
+
+def kl_partial(mu, logvar, u, known, variance):
+    r"""KL where some factors are not told, or told with errors, per coordinate.
+
+    .. math:: \frac{w_j}{\bar w_j}\, \mathrm{KL}\bigl(q_j \,\|\, \mathcal N(u_j, 1/n)\bigr)
+              + (1 - w_j)\, \mathrm{KL}\bigl(q_j \,\|\, \mathcal N(m_j, 1/n + \tau_j^2)\bigr)
+
+    A value is believed with the weight w, between 1, told exactly, and 0, not told. The
+    first term's sum over rows is an unbiased estimate of what it would be if all rows
+    were told, since values are missing by chance: a row of weight w stands for 1/mean(w)
+    rows. Without that factor the few labels are outvoted by the many images.
+
+    Arguments:
+        mu, logvar: Posterior, shape (B, d).
+        u: Scaled factors, shape (B, G), anything where they are not told.
+        known: `Knowledge` of the rows.
+        variance: Prior variance of z_aux.
+
+    Returns:
+        Shape (B, d), in nats; free latents as in `kl_diag_normal`.
+
+    References:
+        Horvitz and Thompson 1952 for the weights; chapter 12.
+    """
+    G, d = u.shape[1], mu.shape[1]
+    w = known.weight
+    told = kl_diag_normal(mu, logvar, *targeted_prior(torch.where(w > 0, u, known.mean), d, variance))
+    general = kl_diag_normal(mu, logvar, *population_prior(known, d, variance))
+    guided = torch.where(w > 0, w / known.share, 0) * told[:, :G] + (1 - w) * general[:, :G]
+    return torch.cat([guided, told[:, G:]], dim=1)
 
 
 def kl_monte_carlo(mu, logvar, prior_mean=0.0, prior_std=1.0, samples=1000, generator=None):

@@ -1,6 +1,6 @@
 """What each row is told of its factors: all of them exactly, some with errors, some not at all.
 
-`fit` asks here what a factor's prior is (`priors.partial_prior`), and how far `AuxVAE.predict` is off.
+`fit` asks here what a factor's prior is (`divergences.kl_partial`), and how far `AuxVAE.predict` is off.
 """
 
 import math
@@ -11,7 +11,9 @@ import torch
 from . import factors
 from .priors import Knowledge
 
-__all__ = ["coverage", "draw", "draws", "frequencies", "knowledge", "own", "partly", "population", "residuals"]
+__all__ = ["draw", "draws", "frequencies", "knowledge", "own", "partly", "population", "residuals"]
+
+SHARP = 0.3  # of a factor's spread: how well an image is taken to tell it, beside a label with an error
 
 
 def partly(data, names):
@@ -102,46 +104,45 @@ def draw(share, generator):
     return rows[torch.randperm(n, generator=generator)]
 
 
-def coverage(model, data, share=None):
-    """The share of rows, or of `draws`, that tell each column, shape (G,)."""
-    told = ~model.guide(own(model, data)).isnan().numpy()
-    return told.mean(0) if share is None else share @ told
-
-
 def knowledge(model, data, share=None):
     r"""`Knowledge` of the rows, or None where every column is a factor of its own, told and exact.
+
+    .. math:: w = \frac{c^2}{c^2 + s^2}, \qquad c = 0.3\,\tau
+
+    A label with the error s, in scaled units, is believed as its precision says beside that of an image, which is taken
+    to tell a factor to within 0.3 of its spread tau: for errors of all sizes, that is better than equal weights both
+    for a factor that images tell twenty times better and for one that they hardly tell. For an angle with an error of s
+    radians, exp(s^2) - 1 takes the place of s^2/tau^2.
 
     Arguments:
         model: With the scaling of its factors.
         data: A `FactorDataset`.
         share: How often each row is drawn, as `draws` says; None for once.
 
-    An angle t that is spread over the circle, and seen as y with an error of s radians, has E[cos t | y] = w cos y with
-    w = exp(-s^2/2); what a line in cos y leaves open of cos t is (1 - w^2) of its variance.
+    References:
+        Chapter 12, which also tries a prior that is as wide as the error: latents then drift from their factors.
     """
     owners = factors.owners(model.kinds)
     if not model.factors or owners is None and not partly(data, model.factors):
         return None
-    told, s = ~model.guide(own(model, data)).isnan().numpy(), errors(model, data)
+    weight, s = (~model.guide(own(model, data)).isnan()).double().numpy(), errors(model, data)
     kept = model.provenance.get("population") or population(model, data)
     mean, variance = (np.array(kept[name]) for name in ("mean", "variance"))
-    weight, left = told.astype(np.float64), np.where(told, 0, variance)
     for k, (kind, place) in _each(model):
-        rows = np.flatnonzero(s[:, k])
-        error = s[rows, k][:, None]
         if kind.period:
-            w = np.exp(-((error * 2 * np.pi / kind.period) ** 2) / 2)
-            lost = 1 - w**2
+            square = np.expm1((s[:, [k]] * 2 * np.pi / kind.period) ** 2)
         else:
-            w = variance[place] / (variance[place] + (error / _scale(model)[place]) ** 2)
-            lost = 1 - w
-        weight[rows, place], left[rows, place] = w, variance[place] * lost
-    covered = coverage(model, data, share)
-    return Knowledge(*(torch.from_numpy(a).float() for a in (weight, left, mean, covered)), owners)
+            square = (s[:, [k]] / _scale(model)[place]) ** 2 / variance[place]
+        weight[:, place] *= SHARP**2 / (SHARP**2 + square)
+    covered = weight.mean(0) if share is None else share @ weight
+    return Knowledge(*(torch.from_numpy(a).float() for a in (weight, mean, variance, covered)), owners)
 
 
 def residuals(model, data):
-    """What `AuxVAE.residuals` holds: errors of `predict` against told factors, less the errors that those have."""
+    """What `AuxVAE.residuals` holds: errors of `predict` against told factors, less the errors that those have.
+
+    Noisy labels cannot show a small error: then it is what they could show, one standard error of the difference.
+    """
     columns = model.factor_scaling.inverse(model.encode(data.images).mu[:, : model.guided_dim].double())
     y, s = own(model, data), errors(model, data)
     found, off = factors.collapse(columns, model.kinds), (columns - factors.expand(y, model.kinds)).numpy()
@@ -151,8 +152,9 @@ def residuals(model, data):
         miss = off[told, place] if kind.classes else found[told, k] - y[told, k].numpy()
         if kind.period:
             miss = (miss + kind.period / 2) % kind.period - kind.period / 2
-        square = np.mean(miss**2) - np.mean(s[told, k] ** 2) if told.any() else None
-        result.append(None if square is None else math.sqrt(max(square, 0)))
+        squares = miss**2 - (s[told, k] ** 2 if not kind.classes else 0)
+        least = squares.std() / math.sqrt(max(len(squares), 1)) if told.any() else None
+        result.append(math.sqrt(max(squares.mean(), least)) if told.any() else None)
     return tuple(result)
 
 

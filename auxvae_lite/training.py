@@ -30,9 +30,9 @@ from .arrays import listed, take, take_images
 from .cautions import warn
 from .datasets import AUGMENTATIONS, FactorDataset
 from .dependence import ROWS, distance_correlation, hsic, wrap
-from .divergences import kl_diag_normal
+from .divergences import kl_diag_normal, kl_partial
 from .models import LIKELIHOODS, AuxVAE
-from .priors import partial_prior, targeted_prior
+from .priors import targeted_prior
 from .regularizers import READINGS, penalties
 from .scalings import KINDS, STRAIGHT, Scaling
 
@@ -239,11 +239,6 @@ def reconstruction(config, x_hat, x):
 def terms(config, output, x, u, prior_variance, known=None):
     r"""The five terms of one batch.
 
-    Where factors are not told, the KL of a told one weighs 1/share, the share of training
-    rows that tell it: its sum over told rows then is an unbiased estimate of the sum that
-    all rows would give. Otherwise the few labels would be outvoted by the many images
-    (chapter 12).
-
     Arguments:
         config: `Config`.
         output: The model's `Output` for `x`.
@@ -262,11 +257,8 @@ def terms(config, output, x, u, prior_variance, known=None):
         kl = kl_diag_normal(mu, logvar, *targeted_prior(u, mu.shape[1], prior_variance))
         penalised = _penalties(config, mu, u)
     else:
-        kl = kl_diag_normal(mu, logvar, *partial_prior(u, mu.shape[1], prior_variance, known))
-        told = known.weight > 0
-        weights = torch.where(told, 1 / known.share, 1)
-        kl = torch.cat([weights * kl[:, :G], kl[:, G:]], dim=1)
-        penalised = _told_penalties(config, mu, u, told, known.owners)
+        kl = kl_partial(mu, logvar, u, known, prior_variance)
+        penalised = _told_penalties(config, mu, u, known.weight > 0, known.owners)
     kl_free = kl[:, G:].sum(1).mean() if G else 0.0
     return Terms(R, kl.sum(1).mean(), *penalised, kl_free)
 
@@ -683,9 +675,10 @@ def latent_activity(model, data, prior_variance):
     """
     mu, logvar = model.encode(data.images)
     u, known = model.guide(labels.own(model, data)), labels.knowledge(model, data)
-    given = (u, model.latent_dim, prior_variance)
-    prior = targeted_prior(*given) if known is None else partial_prior(*given, known)
-    kl = kl_diag_normal(mu, logvar, *prior).mean(0)
+    if known is None:
+        kl = kl_diag_normal(mu, logvar, *targeted_prior(u, model.latent_dim, prior_variance)).mean(0)
+    else:
+        kl = kl_partial(mu, logvar, u, known, prior_variance).mean(0)
     sd = mu.std(0, correction=0)
     return Activity(kl, sd, sd > 0.1)
 

@@ -187,7 +187,13 @@ EXPERIMENTS["galaxies-untold"] = {"all told": MENDED} | {  # chapter 12: some ro
     )
 }
 EXPERIMENTS["galaxies-noisy"] = {  # chapter 12: labels with an error of half their standard deviation
-    name: MENDED | {"labels": {"error": 0.5, "said": said}} for name, said in (("said", True), ("not said", False))
+    f"{errors} errors, {name}": MENDED | {"labels": {"error": 0.5, "unequal": errors == "unequal"} | how} | changes
+    for errors in ("equal", "unequal")
+    for name, how, changes in (
+        ("not said", {"said": False}, {}),
+        ("said", {}, {}),
+        ("said, wide prior", {}, {"method": "wide"}),
+    )
 }
 EXPERIMENTS["galaxies-critics"] = {  # the paper's first open question, without help from the weight
     f"{form} {weight:g}": {"decoder_bias": True, "method": form, "lambda_2": weight}

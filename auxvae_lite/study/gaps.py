@@ -1,10 +1,13 @@
 r"""Labels that are missing or noisy, made from data that have all of them, to see what a model makes of the rest."""
 
 import numpy as np
+import torch
 
 from .. import labels, training
+from ..divergences import kl_diag_normal
+from ..priors import targeted_prior
 
-__all__ = ["blur", "hide", "plain_terms", "true_scores"]
+__all__ = ["blur", "hide", "plain_terms", "true_scores", "wide_terms"]
 
 
 def hide(data, share, seed, together=True):
@@ -29,7 +32,7 @@ def hide(data, share, seed, together=True):
     return hidden
 
 
-def blur(data, error, seed, said=True):
+def blur(data, error, seed, said=True, unequal=False):
     """The same images with noisy factors.
 
     Arguments:
@@ -37,14 +40,16 @@ def blur(data, error, seed, said=True):
         error: Standard deviation of the noise, in those of each factor.
         seed: Of the noise.
         said: Whether the new data know their `factor_std`.
+        unequal: Whether each value has an error of its own: its square is `error`^2 in the mean, and exponential.
 
     Returns:
         A new `FactorDataset`.
     """
-    noise = error * data.factors.std(0)
-    noisy = data.rows(slice(None))
-    noisy.factors += noise * np.random.default_rng(seed).standard_normal(noisy.factors.shape)
-    noisy.factor_std = np.broadcast_to(noise, noisy.factors.shape).copy() if said else None
+    rng, noisy = np.random.default_rng(seed), data.rows(slice(None))
+    shape = noisy.factors.shape
+    std = error * data.factors.std(0) * np.sqrt(rng.exponential(size=shape) if unequal else np.ones(shape))
+    noisy.factors += std * rng.standard_normal(shape)
+    noisy.factor_std = std if said else None
     return noisy
 
 
@@ -52,6 +57,25 @@ def plain_terms(config, output, x, u, prior_variance, known=None):
     """`training.terms` without the weight of told rows: the bound itself, for data that tell some factors."""
     known = None if known is None else known._replace(share=known.share.new_ones(known.share.shape))
     return training.terms(config, output, x, u, prior_variance, known)
+
+
+def wide_terms(config, output, x, u, prior_variance, known=None):
+    r"""`training.terms` with a prior as wide as a label's error, in place of a weight.
+
+    .. math:: p(z|y) = \mathcal N\Bigl(m + b\,(y - m),\; \frac1n + \tau^2 (1 - b)\Bigr), \qquad
+              b = \frac{\tau^2}{\tau^2 + s^2}
+
+    which is Eq. 3 around each factor that may be behind a label y = u + e, averaged over them.
+    """
+    parts = training.terms(config, output, x, u, prior_variance, known)
+    if known is None:
+        return parts
+    mu, logvar = output.posterior
+    believed = 1 / (1 + labels.SHARP**2 * (1 / known.weight - 1))  # b, from the weight that says s
+    mean, std = targeted_prior(known.mean + believed * (u - known.mean), mu.shape[1], prior_variance)
+    wide = (prior_variance + known.variance * (1 - believed)).sqrt()
+    kl = kl_diag_normal(mu, logvar, mean, torch.cat([wide, std[u.shape[1] :].expand(len(u), -1)], dim=1))
+    return parts._replace(kl=kl.sum(1).mean())
 
 
 def true_scores(model, validation, test):

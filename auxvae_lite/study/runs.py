@@ -43,6 +43,7 @@ METHODS = {  # name: model class and terms; a VAE and a beta-VAE are "auxvae" wi
     "ratio": (critics.CriticVAE, critics.ratio_terms),
     "pairs": (AuxVAE, choice.pairwise_terms),
     "plain": (AuxVAE, gaps.plain_terms),
+    "wide": (AuxVAE, gaps.wide_terms),
 }
 
 
