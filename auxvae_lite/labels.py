@@ -129,6 +129,8 @@ def knowledge(model, data, share=None):
     kept = model.provenance.get("population") or population(model, data)
     mean, variance = (np.array(kept[name]) for name in ("mean", "variance"))
     for k, (kind, place) in _each(model):
+        if kind.classes:  # which have no errors, and whose absent labels have no variance
+            continue
         if kind.period:
             square = np.expm1((s[:, [k]] * 2 * np.pi / kind.period) ** 2)
         else:
