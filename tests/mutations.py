@@ -76,6 +76,28 @@ BLOB = "test_official.py::test_the_blob_id_is_gits"
 PACKED = "test_official.py::test_npz_is_read_and_its_pickle_is_not"
 OTHER = "test_official.py::test_npz_of_another_layout_is_refused"
 BEST = "test_checkpoints.py::test_the_best_epoch_is_kept"
+OWNERS = "test_factors.py::test_pairs_of_one_factors_columns_are_no_dependence_on_another"
+EACH_PAIR = "test_factors.py::test_dependence_is_the_correlation_of_each_pair"
+CIRCLE = "test_factors.py::test_a_circle_stays_a_circle"
+TOLD_COLUMNS = "test_factors.py::test_columns_are_scaled_by_the_rows_that_tell_them"
+CHANNELS = "test_factors.py::test_each_channel_has_its_own_softening"
+TURNS = "test_factors.py::test_circular_correlation_known_by_hand"
+PAIRS = "test_factors.py::test_circular_correlation_is_the_sum_over_pairs"
+CLASSES = "test_factors.py::test_balanced_accuracy_is_the_mean_over_classes"
+RARE = "test_factors.py::test_a_label_that_only_half_of_the_rows_have_is_left_out"
+EXACT = "test_labels.py::test_what_is_told_exactly_has_the_targeted_prior"
+UNTOLD = "test_labels.py::test_what_is_not_told_has_the_populations_prior"
+POPULATION = "test_labels.py::test_the_populations_prior_is_the_targeted_one_of_its_factors"
+WEIGHED = "test_labels.py::test_a_value_is_believed_by_its_weight"
+STAND_FOR_ALL = "test_labels.py::test_told_rows_stand_for_all_of_them"
+LEARNS = "test_labels.py::test_a_model_learns_from_gaps_and_errors"
+FOUR_ROWS = "test_labels.py::test_the_divergence_of_four_rows_by_hand"
+FEW_ROWS = "test_labels.py::test_a_few_told_rows_have_no_correlation"
+OWN_ROWS = "test_labels.py::test_factors_of_different_rows_are_penalised_each_on_its_own"
+SAME_ROWS = "test_labels.py::test_factors_of_the_same_rows_are_penalised_together_on_those_rows"
+OWN_COLUMNS = "test_labels.py::test_columns_of_one_factor_are_left_out_of_intra_where_some_rows_are_not_told"
+BAYES = "test_labels.py::test_probabilities_follow_from_bayes_rule"
+TO_READ = "test_labels.py::test_the_standard_error_is_that_of_validation_rows"
 
 TABLE = {  # module: the test of most of its mutations; then formula, old, new, and another test where that is quicker
     "simulators/galaxies.py": [
@@ -127,21 +149,36 @@ TABLE = {  # module: the test of most of its mutations; then formula, old, new, 
     ],
     "scalings.py": [
         "test_scalings.py",
-        ("Scaling.fit", "correction=0", "correction=1"),
+        ("Scaling.fit", "y.std(dim, correction=0)", "y.std(dim, correction=1)"),
         ("Scaling.fit", "maximum(high, -low)", "maximum(high, low)", RANGES),
         ("Scaling.fit", "low, high - low\n", "low, high + low\n"),
         ("Scaling.fit", "constant(y.reshape(len(y), -1)", "~constant(y.reshape(len(y), -1)"),
         ("Scaling.forward", "(self._curve(x) - self.offset", "(self._curve(x) + self.offset"),
-        ("Scaling.forward", "torch.asinh(x / self.softening)", "torch.asinh(x * self.softening)"),
+        ("Scaling.forward", "torch.asinh(x / self._soft(x))", "torch.asinh(x * self._soft(x))"),
         ("Scaling.forward", "LOG_FLOOR = 1e-10", "LOG_FLOOR = 1e-9", "test_authors.py::test_the_loss_is_theirs"),
         ("Scaling.inverse", "10**f - LOG_FLOOR", "10**f + LOG_FLOOR", INVERSE),
-        ("Scaling.inverse", "self.softening * torch.sinh(f)", "self.softening / torch.sinh(f)"),
+        ("Scaling.inverse", "self._soft(f) * torch.sinh(f)", "self._soft(f) / torch.sinh(f)"),
+        ("Scaling.fit", "spread.square().mean().sqrt()", "spread.mean()", CIRCLE),
+        ("Scaling.fit", "(told.mean(0), told.std(0", "(0 * told.mean(0), told.std(0", CIRCLE),
+        ("Scaling.fit", "if kind not in STRAIGHT:", "if kind in STRAIGHT:", CIRCLE),
+        ("Scaling.fit", "x[:, channel], None, value)", "x, None, value)", CHANNELS),
+        ("Scaling.fit", "column[rows, None], 0, softening)", "column[rows, None], 0)", TOLD_COLUMNS),
     ],
     "priors.py": [
         "test_priors.py",
         ("targeted_prior", "variance**0.5", "variance**1.0"),
         ("targeted_prior", "torch.cat([u, u.new_zeros(B", "torch.cat([-u, u.new_zeros(B"),
         ("targeted_prior", "u.new_ones(latent_dim - K)", "u.new_zeros(latent_dim - K)"),
+        (
+            "population_prior",
+            "(known.variance.double() + variance).sqrt()",
+            "(known.variance.double() + variance)",
+            POPULATION,
+        ),
+        ("population_prior", "known.variance.double() + variance", "known.variance.double()", POPULATION),
+        ("population_prior", "targeted_prior(known.mean[None]", "targeted_prior(-known.mean[None]", POPULATION),
+        ("population_prior", "std[len(guided) :]])", "0 * std[len(guided) :]])", POPULATION),
+        ("Knowledge.rows", "self.weight[index], *self", "self.weight, *self", LEARNS),
     ],
     "divergences.py": [
         "test_divergences.py",
@@ -149,6 +186,11 @@ TABLE = {  # module: the test of most of its mutations; then formula, old, new, 
         ("kl_diag_normal", "torch.expm1(r) - r", "torch.expm1(r) + r"),
         ("kl_diag_normal", "return 0.5 * (torch", "return 1.0 * (torch"),
         ("kl_diag_normal", "((mu - prior_mean) / prior_std)", "((mu + prior_mean) / prior_std)"),
+        ("kl_partial", "w / known.share, 0)", "w, 0)", STAND_FOR_ALL),
+        ("kl_partial", "torch.where(w > 0, w / known.share, 0)", "1 / known.share", WEIGHED),
+        ("kl_partial", "(1 - w) * general", "general", WEIGHED),
+        ("kl_partial", "torch.where(w > 0, u, known.mean)", "u", UNTOLD),
+        ("kl_partial", "cat([guided, told[:, G:]]", "cat([guided, 2 * told[:, G:]]", EXACT),
         ("kl_monte_carlo", "mu + (0.5 * logvar).exp()", "mu + (1.0 * logvar).exp()"),
         ("kl_monte_carlo", "0.5 * ((z - mean) *", "0.5 * ((z + mean) *"),
         ("kl_monte_carlo", "ratio.std(0) / math", "ratio.std(0) * math"),
@@ -164,6 +206,9 @@ TABLE = {  # module: the test of most of its mutations; then formula, old, new, 
         ("explicitness", "_unit(u**a)", "_unit(u**1)"),
         ("explicitness", "(1 - _multiple(z", "(1 + _multiple(z"),
         ("intra", "dependence.sum() - dependence", "dependence.sum() + dependence"),
+        ("intra", "owner[:, None] != owner", "owner[:, None] == owner", OWNERS),
+        ("dependence", "else pearson(z, u)", "else pearson(z, u).abs()", EACH_PAIR),
+        ("dependence", "_multiple(_scaled(z), _scaled(u), 1)", "pearson(z, u)", EACH_PAIR),
         ("inter", "total / z_recon.shape[1]", "total / z_recon.shape[0]"),
         ("inter", "offset=1", "offset=0"),
         ("inter", "if products:", "if not products:"),
@@ -171,7 +216,7 @@ TABLE = {  # module: the test of most of its mutations; then formula, old, new, 
         ("inter", "directions[-1]) ** 2", "directions[-1]) ** 1"),
         ("inter", "(1e3 * torch.finfo", "(1e-3 * torch.finfo", POWERS),
         ("penalties", "(1 - diagonal).sum()", "(1 + diagonal).sum()"),
-        ("penalties", "own.abs().sum() - diagonal", "own.abs().sum() + diagonal"),
+        ("penalties", "_others(own.abs(), owners), known", "_others(own, owners), known"),
         ("penalties", "rho[K:, : degree * K]", "rho[K:, : degree * K + 1]"),
         ("penalties", "rho[K : z.shape[1], ", "rho[K : z.shape[0], "),
     ],
@@ -186,6 +231,9 @@ TABLE = {  # module: the test of most of its mutations; then formula, old, new, 
         ("AuxVAE.make_decoder", "if self.decoder_bias else []", "if False else []", "test_mending.py"),  # the constant
         ("Constant.forward", "x + self.bias", "x - self.bias", "test_mending.py"),
         ("AuxVAE.traverse", "self.factors.index(latent)", "self.factors.index(latent) - 1"),
+        ("AuxVAE.predict", "(2 * error**2)", "(1 * error**2)", BAYES),
+        ("AuxVAE.predict", ".to(indicators).log() - apart", ".to(indicators) - apart", BAYES),
+        ("AuxVAE.predict", "factor_scaling.inverse(self.encode(images)", "factor_scaling(self.encode(images)", TO_READ),
     ],
     "training.py": [
         "test_training.py",
@@ -193,9 +241,17 @@ TABLE = {  # module: the test of most of its mutations; then formula, old, new, 
         ("reconstruction", "(x_hat - x)", "(x_hat + x)"),
         ("reconstruction", "entropy.flatten(1).sum(1).mean()", "-entropy.flatten(1).sum(1).mean()"),
         ("terms", "penalties(mu, u, config.degree", "penalties(mu, u, config.degree + 1"),
-        ("terms", "wrap(mu[:, K:])", "mu[:, K:]", "test_mending.py"),  # the wrapping
-        ("terms", "(mu[:ROWS, K:], u[:ROWS])", "(mu[:, K:], u)", "test_mending.py"),
-        ("terms", "if K else 0.0", "if not K else 0.0", "test_mending.py"),
+        ("terms", "wrap(mu[:, G:])", "mu[:, G:]", "test_mending.py"),  # the wrapping
+        ("terms", "(mu[:ROWS, G:], u[:ROWS])", "(mu[:, G:], u)", "test_mending.py"),
+        ("terms", "if G else 0.0", "if not G else 0.0", "test_mending.py"),
+        ("terms", "u, known, prior_variance)\n        penalised", "u, known, 1)\n        penalised", FOUR_ROWS),
+        ("terms", "FEW = 32", "FEW = 31", FEW_ROWS),
+        ("terms", "if rows.sum() < min(", "if rows.sum() <= min(", FEW_ROWS),
+        ("terms", "(1 - rho[columns, torch", "(1 + rho[columns, torch", OWN_ROWS),
+        ("terms", "inter * len(columns) / G", "inter", OWN_ROWS),
+        ("terms", "total + given * value", "total + value", SAME_ROWS),
+        ("terms", "owner[:, None] != owner[columns]", "owner[:, None] == owner[columns]", OWN_COLUMNS),
+        ("terms", "torch.tensor(owners or range(G)", "torch.tensor(range(G)", OWN_COLUMNS),
         ("total", "(config.beta_free - 1)", "(config.beta_free + 1)", "test_mending.py"),  # the weight
         ("total", "(config.beta_free - 1) * parts.kl_free", "0 * parts.kl_free", "test_mending.py"),
         ("total", "config.beta * kl) / pixels", "config.beta * kl) * pixels"),
@@ -209,19 +265,66 @@ TABLE = {  # module: the test of most of its mutations; then formula, old, new, 
         ("fit", "total_steps=steps + 1", "total_steps=steps + 2"),
         ("fit", '["validation_loss"] == min(', '["validation_loss"] == max(', BEST),
         ("fit", "if not math.isfinite(value)", "if math.isfinite(value)"),
-        ("fit", "len(names) :].mean(0).tolist()", "len(names) :].std(0).tolist()", "test_mending.py"),  # the recentring
+        ("fit", "guided_dim :].mean(0).tolist()", "guided_dim :].std(0).tolist()", "test_mending.py"),  # the recentring
         ("measure", "x[0].numel())) * len(rows)", "x[0].numel())) + len(rows)"),
         ("latent_activity", "sd > 0.1", "sd > 0.01"),
         ("evaluate", "metrics.expected_null(len(mu))", "metrics.expected_null(len(mu.T))"),
         ("evaluate", "u[:, told] = data.factors[:, told]", "u[:, told] = u[:, told]", "test_mending.py"),
         ("evaluate", "np.roll(images, 1, axis=0)", "images", "test_mending.py"),
         ("evaluate", "LIVE = 0.01", "LIVE = -1.0", "test_mending.py"),
+        ("evaluate", "if not kind.classes]", "if kind.classes]", "test_labels.py"),
+        ("evaluate", "np.random.default_rng(0).permutation(answer)", "answer", "test_labels.py"),
+        ("evaluate", '{"floor": 1 / len(np.unique(asked))}', '{"floor": 0}', "test_labels.py"),
+        ("evaluate", "own[told, k], read[told, k]", "own[told, k], read[told, k][::-1]", "test_labels.py"),
         (
             "evaluate",
-            "posterior.sample(torch.Generator().manual_seed(0))[:, K:]",
-            "posterior.mu[:, K:]",
+            "posterior.sample(torch.Generator().manual_seed(0))[:, G:]",
+            "posterior.mu[:, G:]",
             "test_mending.py",
         ),
+    ],
+    "factors.py": [
+        "test_factors.py",
+        ("Kind.width", "return 2 if self.period", "return 1 if self.period"),
+        ("expand", "(2 * torch.pi / kind.period)", "(torch.pi / kind.period)"),
+        ("expand", "[turn.cos(), turn.sin()]", "[turn.sin(), turn.cos()]"),
+        ("expand", "hot[~told] = torch.nan", "hot[~told] = 0"),
+        ("expand", "torch.remainder(column, kind.period)", "column.clamp(0, kind.period)"),
+        ("collapse", "np.arctan2(own[:, 1], own[:, 0])", "np.arctan2(own[:, 0], own[:, 1])"),
+        ("collapse", "turn + kind.period, turn) % kind.period", "turn + kind.period, turn)"),
+        ("collapse", "own.argmax(1)", "own.argmin(1)"),
+        ("places", "in zip(ends, ends[1:]", "in zip(ends[1:], ends[1:]"),
+        ("owners", "for _ in range(kind.width)", "for _ in range(1)"),
+        ("same_for_all", "column[~np.isnan(column), None]", "column[:, None]"),
+        ("same_for_all", "told = 2 + expand", "told = expand"),
+        ("told", "for label in values if label is not None})", "for label in values if label}, reverse=True)"),
+        ("told", "MOST = 1000", "MOST = 999"),
+    ],
+    "labels.py": [
+        "test_labels.py",
+        ("population", "variance[place] -= np.mean", "variance[place] += np.mean"),
+        ("population", "np.mean(s[told[:, place.start], k] ** 2)", "np.mean(s[:, k] ** 2)"),
+        ("population", "** 2) / _scale(model)[place] ** 2", "** 2) / _scale(model)[place]"),
+        ("draws", "(1 - least) / (1 - covered[rare])", "(1 - least) * (1 - covered[rare])"),
+        ("draws", "share * least / covered[rare]", "share / covered[rare]"),
+        (
+            "draw",
+            "torch.arange(n, dtype=ends.dtype) + torch.rand(1",
+            "torch.arange(n, dtype=ends.dtype) + torch.rand(n",
+        ),
+        ("knowledge", "SHARP**2 / (SHARP**2 + square)", "SHARP / (SHARP + square)"),
+        ("knowledge", "np.expm1((s", "np.sin((s"),
+        ("knowledge", "* 2 * np.pi / kind.period) ** 2)", "* np.pi / kind.period) ** 2)"),
+        ("knowledge", "** 2 / variance[place]", "** 2 * variance[place]"),
+        ("knowledge", "(s[:, [k]] / _scale(model)[place])", "(s[:, [k]] * _scale(model)[place])"),
+        ("knowledge", "weight.mean(0) if share is None", "weight.max(0) if share is None"),
+        ("knowledge", "else share @ weight", "else weight.mean(0)"),
+        ("residuals", "squares = miss**2 - (s[told", "squares = miss**2 + (s[told"),
+        ("residuals", "squares.std() / math.sqrt(max(len(squares), 1))", "squares.std()"),
+        ("residuals", "max(squares.mean(), least)", "max(squares.mean(), 0)"),
+        ("residuals", "(miss + kind.period / 2) %", "(miss + kind.period) %"),
+        ("residuals", "off[told, place] if kind.classes", "0 * off[told, place] if kind.classes"),
+        ("frequencies", "column[~np.isnan(column)] == code", "column == code"),
     ],
     "dependence.py": [
         "test_dependence.py",
@@ -254,6 +357,13 @@ TABLE = {  # module: the test of most of its mutations; then formula, old, new, 
         ("lds", "rho = np.abs(rho)", "rho = np.square(rho)", SCORES),
         ("lds", "int((~same).sum())", "len(same)", LIVE),
         ("lds", "rng.permutation(near) for", "near for", FLOOR),
+        ("circular_correlation", "** 2 - abs((a * b).mean()) ** 2", "** 2 + abs((a * b).mean()) ** 2", TURNS),
+        ("circular_correlation", "(a * b.conj()).mean()", "(a * b).mean()", TURNS),
+        ("circular_correlation", "(1 - abs((a**2).mean()) ** 2)", "(1 - abs(a.mean()) ** 2)", PAIRS),
+        ("circular_correlation", "both / math.sqrt(spread)", "both / spread", PAIRS),
+        ("circular_correlation", "np.exp(2j * np.pi", "np.exp(1j * np.pi", TURNS),
+        ("balanced_accuracy", "for label in np.unique(true)", "for label in true", CLASSES),
+        ("balanced_accuracy", "found[true == label] == label", "true[found == label] == label", CLASSES),
         ("kurtosis", "_standardised(z) ** 4", "_standardised(z) ** 3", "test_mending.py"),
         (
             "lds_ranks",
@@ -362,7 +472,8 @@ TABLE = {  # module: the test of most of its mutations; then formula, old, new, 
         ("simulator_traversal", "np.isnan(measured[..., 0]).mean()", "np.isnan(measured[..., 0]).max()", LEFT_OUT),
         ("simulator_traversal", "_traverse(render, data.factors", "_traverse(render, data.factors[::-1]"),
         ("told", "score(rng.permutation(z))", "score(z)", "test_mending.py"),
-        ("told", 'u[asked], "neighbours"', 'u[asked], "linear"', "test_mending.py"),
+        ("told", '~rare], "neighbours"', '~rare], "linear"', "test_mending.py"),
+        ("told", "u[known]) | constant", "u[known]) & constant", RARE),
         ("separation", "matrix[:, :4] ** 2", "matrix[:, :4]"),
         ("separation", "matrix[:, :4] ** 2", "matrix**2"),
         ("separation", "latents - len(matrix)", "latents - 1"),
@@ -373,7 +484,7 @@ TABLE = {  # module: the test of most of its mutations; then formula, old, new, 
         ("perturb", "model, data, mu, convention) - _ssim(", "model, data, mu, convention) + _ssim("),
         ("drops", "whole - _ssim(", "_ssim("),
         ("drops", "np.std(fallen)", "np.var(fallen)"),
-        ("drops", "range(K, model.latent_dim)}\n", "range(model.latent_dim)}\n"),
+        ("drops", "range(G, model.latent_dim)}\n", "range(model.latent_dim)}\n"),
         ("drops", "while len(found) < draws", "while len(found) < draws - 1"),
         ("drops", "[:rows]))", "[: 2 * rows]))"),
         ("readout", "NEIGHBOURS, MOST_ROWS = 10, 4096", "NEIGHBOURS, MOST_ROWS = 1, 4096"),
