@@ -29,6 +29,7 @@ __all__ = [
     "checkpoints",
     "datasets",
     "dependence",
+    "describe",
     "divergences",
     "factors",
     "files",

@@ -16,8 +16,9 @@ MAY_IMPORT = {  # what lies in a folder: what it may import; the method is what 
     "method": {"simulators", "method"},
 }
 METHOD = {
-    "arrays", "cautions", "checkpoints", "datasets", "dependence", "divergences", "factors", "files", "information",
-    "labels", "metrics", "models", "older", "priors", "regularizers", "scalings", "sensitivity", "training", "viz",
+    "arrays", "cautions", "checkpoints", "datasets", "dependence", "describe", "divergences", "factors",
+    "files", "information", "labels", "metrics", "models", "older", "priors", "regularizers", "scalings",
+    "sensitivity", "training", "viz",
 }  # fmt: skip
 
 
