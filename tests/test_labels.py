@@ -115,8 +115,8 @@ def guided(columns, scaling=None, **changes):
 
 def test_an_angles_error_is_known_by_monte_carlo():
     """The cosine's reading without bias, cos(y) exp(s^2 / 2), has the error that its weight speaks of."""
-    data, model = guided({"angle": np.arange(360.0)}, periods={"angle": 360}, factor_std=5.0)
-    known, s = labels.knowledge(model, data), math.radians(5)
+    data, model = guided({"angle": np.arange(360.0)}, periods={"angle": 360}, factor_std=30.0)
+    known, s = labels.knowledge(model, data), math.radians(30)
     rng = np.random.default_rng(0)
     t = rng.uniform(0, 2 * np.pi, 1_000_000)
     square = (np.cos(t + rng.normal(0, s, len(t))) * math.exp(s**2 / 2) - np.cos(t)) ** 2
