@@ -169,8 +169,7 @@ class FactorDataset:
             if own.period and kind.period and own.period != kind.period:
                 raise ValueError(f"{name!r} has the period {own.period:g} here, and {kind.period:g} in the model")
             if own.classes and own != kind:
-                labels = [None if np.isnan(code) else own.classes[np.searchsorted(own.codes, code)] for code in column]
-                column[:] = kinds_of_factors.recoded(labels, name, kind)
+                column[:] = kinds_of_factors.recoded(own.labels(column), name, kind)
         return columns
 
     def rows(self, index):

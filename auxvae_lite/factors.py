@@ -13,7 +13,7 @@ import torch
 
 from .arrays import constant, listed, numbers, take, words
 
-__all__ = ["Kind", "collapse", "expand", "kinds_of", "numeric", "owners", "parse", "places", "recoded",
+__all__ = ["Kind", "collapse", "column_names", "expand", "kinds_of", "numeric", "owners", "parse", "places", "recoded",
            "same_for_all", "told"]  # fmt: skip
 
 MOST = 1000  # labels of a class: more are names of rows, not classes
@@ -39,6 +39,11 @@ class Kind(NamedTuple):
         """What stands in `factors` for each label, shape (C,)."""
         spoken = any(isinstance(label, str) for label in self.classes)
         return np.arange(len(self.classes), dtype=np.float64) if spoken else np.array(self.classes, np.float64)
+
+    def labels(self, column):
+        """The label of each code, None where it is NaN; a list."""
+        label = dict(zip(self.codes.tolist(), self.classes, strict=True))
+        return [label.get(code) for code in column.tolist()]
 
 
 def kinds_of(names, periods=None, classes=None):
@@ -89,6 +94,20 @@ def owners(kinds):
     if numeric(kinds):
         return None
     return tuple(factor for factor, kind in enumerate(kinds) for _ in range(kind.width))
+
+
+def column_names(names, kinds):
+    """Names of the columns: of a number its own, of an angle "angle_cos" and "angle_sin", of a class "shape_disk", ...
+
+    Arguments:
+        names: K factor names.
+        kinds: K `Kind`s.
+    """
+    found = []
+    for name, kind in zip(names, kinds, strict=True):
+        parts = ("cos", "sin") if kind.period else kind.classes
+        found += [f"{name}_{part}" for part in parts] or [name]
+    return tuple(found)
 
 
 def expand(u, kinds):

@@ -343,7 +343,7 @@ class AuxVAE(nn.Module):
             if not kind.classes:
                 found[name] = Prediction(values[:, k], error)
                 continue
-            labels = np.array(kind.classes)[np.searchsorted(kind.codes, values[:, k])]
+            labels = np.array(kind.labels(values[:, k]))
             shares = None
             if error is not None:
                 shares = _shares(columns[:, place], error, self.frequencies[k])

@@ -13,6 +13,7 @@ import numpy as np
 
 from . import metrics
 from .arrays import constant, take
+from .factors import column_names
 
 __all__ = ["MOMENTS", "Separation", "Traversal", "drops", "moments", "perturb", "readout", "separation",
            "simulator_traversal", "told", "traversal"]  # fmt: skip
@@ -155,12 +156,9 @@ def traversal(model, data, rows=200, steps=7, seed=0):
 
 
 def _names(model):
-    """Of latents: a number's factor, such as "angle cos" and "shape disk" of the others, and z6, z7, ... free ones."""
-    guided = []
-    for name, kind in zip(model.factors, model.kinds, strict=True):
-        parts = ("cos", "sin") if kind.period else kind.classes
-        guided += [f"{name} {part}" for part in parts] or [name]
-    return (*guided, *(f"z{j + 1}" for j in range(model.guided_dim, model.latent_dim)))
+    """Of latents: those of guided ones as their columns', and z6, z7, ... of the others."""
+    free = (f"z{j + 1}" for j in range(model.guided_dim, model.latent_dim))
+    return (*column_names(model.factors, model.kinds), *free)
 
 
 def simulator_traversal(render, data, rows=200, steps=7, seed=0):

@@ -26,7 +26,7 @@ from torch import Tensor, nn
 from tqdm import trange
 
 from . import checkpoints, factors, files, labels, metrics, regularizers, sensitivity
-from .arrays import listed, take, take_images
+from .arrays import constant, listed, take, take_images
 from .cautions import warn
 from .datasets import AUGMENTATIONS, FactorDataset
 from .dependence import ROWS, distance_correlation, hsic, wrap
@@ -295,7 +295,9 @@ def _told_penalties(config, mu, u, told, owners):
         explicit = (1 - rho[columns, torch.arange(len(columns))]).sum()
         intra = rho.abs()[owner[:, None] != owner[columns]].sum()
         inter = _penalties(config, torch.cat([mu[rows][:, columns], mu[rows][:, G:]], dim=1), asked)[2]
-        found = explicit, intra, inter * len(columns) / G  # inter is one number, of all factors together
+        if config.dependence in BY_DISTANCES:  # one number of all its factors, and no sum over them
+            inter = inter * len(columns) / G
+        found = explicit, intra, inter
         sums = [total + given * value for total, value in zip(sums, found, strict=True)]
     return sums
 
@@ -882,14 +884,15 @@ def _free(model, posterior, data, same):
     scores = {f"kurtosis_{j}": float(tails[j]) for j in range(len(tails)) if live[j]}
     reference = {name: {"normal": 3.0} for name in scores}
     own = labels.own(model, data)
-    varied = [k for k, name in enumerate(model.factors) if not same[name]]
-    together = [varied] if not own.isnan().any() else [[k] for k in varied]  # of those that the same rows tell
+    able = [k for k, name in enumerate(model.factors) if not same[name]]
+    together = [able] if not own.isnan().any() else [[k] for k in able]  # of those that the same rows tell
     for which in filter(None, together):
         kinds, rows = [model.kinds[k] for k in which], ~own[:, which].isnan().any(1)
         if rows.sum() < 2 * sensitivity.NEIGHBOURS:
             continue
         columns = factors.expand(own[rows][:, which], kinds).numpy()
-        value, floor = sensitivity.told(sampled[rows].numpy(), columns)
+        varied, value, floor = ~constant(columns), *np.full((2, columns.shape[1]), np.nan)
+        value[varied], floor[varied] = sensitivity.told(sampled[rows].numpy(), columns[:, varied])
         for k, place in zip(which, factors.places(kinds), strict=True):
             name = f"told_by_free_{model.factors[k]}"
             scores[name], reference[name] = float(np.nanmean(value[place])), {"floor": float(np.nanmean(floor[place]))}

@@ -65,10 +65,12 @@ def test_the_five_lines_run_and_so_does_what_follows_them(tmp_path, monkeypatch)
     train, use = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
     assert len(train.strip().splitlines()) == 5
     rng = np.random.default_rng(0)
-    names = {"images": rng.random((60, 1, 28, 28)), "factors": rng.random((60, 2)) * [5, 1]}
+    table = {"size": rng.uniform(1, 5, 60), "angle": rng.uniform(0, 360, 60), "shape": rng.choice(["bar", "disk"], 60)}
+    names = {"images": rng.random((60, 1, 28, 28)), "table": table}
     exec(train.replace("epochs=10", "epochs=1"), names)
     exec(use, names)
-    assert (tmp_path / "model.safetensors").is_file()
+    assert (tmp_path / "model.safetensors").is_file() and names["image"].shape == (1, 1, 28, 28)
+    assert names["model"].guided_dim == 5 and {"circular_angle", "accuracy_shape"} <= names["scores"].keys()
 
 
 def test_the_readme_is_short_and_its_map_has_every_module():

@@ -21,6 +21,7 @@ import torch
 from torch import nn
 
 from .. import files
+from ..factors import column_names, numeric
 from ..models import Constant
 from ..simulators import cars, dsprites, galaxies
 from . import pretrained
@@ -90,7 +91,8 @@ PAGES = {  # by the first word of a decoder's name
         SPRITES,
         lambda: dsprites.simulate(1024, seed=5).factors,
         {name: (values[0], values[-1], unit) for name, (values, unit) in dsprites.FACTORS.items()}
-        | {f"orientation{end}": span for end, span in TURN.items()},
+        | {f"orientation{end}": span for end, span in TURN.items()}
+        | {f"shape_{shape}": (0, 1, "1") for shape in dsprites.SHAPES},
     ),
     "cars": Page(
         (3, cars.SIZE, cars.SIZE),
@@ -159,7 +161,8 @@ def export(model, folder, name):
     would be off by up to 2e-3 of full scale, since the inverse of asinh turns an error of a pixel into a relative one.
 
     Arguments:
-        model: `AuxVAE` of the page's pictures, with any of their columns or none.
+        model: `AuxVAE` of the page's pictures, with any of their columns or none; an angle is told as its cosine and
+            sine, a class as a column for each label.
         folder: Where to write.
         name: Name of the file and of the decoder; its first word, up to a hyphen, is one of `PAGES`.
 
@@ -173,7 +176,8 @@ def export(model, folder, name):
     if kind not in PAGES:
         raise ValueError(f"no page {kind!r}; a decoder's name begins with {', '.join(PAGES)}")
     page = PAGES[kind]
-    if model.image_shape != page.shape or not set(model.factors) <= set(page.columns):
+    columns = column_names(model.factors, model.kinds)
+    if model.image_shape != page.shape or not set(columns) <= set(page.columns):
         raise ValueError(f"the explorer shows {kind}, images of shape {page.shape}; got {model.image_shape}")
     codes, starts = (_codes(model, page.draw(rows)) for rows in (page.sample(), list(page.starts.values())))
     low, high = (codes.quantile(share, dim=0) for share in MIDDLE)
@@ -185,8 +189,7 @@ def export(model, folder, name):
         "image_scaling": _scaling(model.image_scaling),
         "factor_scaling": _scaling(model.factor_scaling),
         "factors": [
-            dict(zip(("name", "low", "high", "unit"), (name, *page.columns[name]), strict=True))
-            for name in model.factors
+            dict(zip(("name", "low", "high", "unit"), (name, *page.columns[name]), strict=True)) for name in columns
         ],
         "low": low.floor().tolist(),
         "high": high.ceil().tolist(),
@@ -214,7 +217,8 @@ def to_onnx(model, path):
     """Write the decoder as ONNX: latents (n, d) in latent units to images (n, C, H, W) in data units, float32.
 
     The file's metadata hold the factors' names, offset and scale: latent j of a factor is (factor - offset) / scale
-    where the factors are scaled by `standard` or `minmax`.
+    where the factors are scaled by `standard` or `minmax`. Where some are angles or classes, `columns` has a name for
+    each guided latent (`factors.column_names`), and `periods` and `classes` say what they stand for.
 
     Arguments:
         model: `AuxVAE`.
@@ -241,6 +245,10 @@ def to_onnx(model, path):
     _strip(graph)
     scaling = model.factor_scaling
     facts = {"factors": list(model.factors), "factor_scaling": _scaling(scaling) if model.factors else None}
+    if not numeric(model.kinds):
+        _, header = model.contents()
+        facts |= {"columns": column_names(model.factors, model.kinds)}
+        facts |= {name: header[name] for name in ("periods", "classes")}
     for key, value in facts.items():
         graph.metadata_props.add(key=key, value=json.dumps(value))
     graph.doc_string = "Latents (n, d) in latent units to images (n, C, H, W) in data units."

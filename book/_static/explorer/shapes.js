@@ -52,7 +52,9 @@
       read: ([shape, size, turn, posX, posY]) => ({ shape, scale: size, orientation: turn / RADIANS, posX, posY }),
       columns(f) { // a square looks the same four times in a turn, an ellipse twice
         const angle = [4, 2, 1][f.shape] * f.orientation * RADIANS;
-        return { ...f, orientation_cos: Math.cos(angle), orientation_sin: Math.sin(angle) };
+        const is = (shape) => (f.shape === shape ? 1 : 0);
+        const turned = { orientation_cos: Math.cos(angle), orientation_sin: Math.sin(angle) };
+        return { ...f, ...turned, shape_square: is(0), shape_ellipse: is(1), shape_heart: is(2) };
       },
       truth: (f) => AuxVAE.sprite([f.shape, f.scale, f.orientation * RADIANS, f.posX, f.posY]),
       drag: (f, right, down) => ({ posX: f.posX + 2 * right, posY: f.posY + 2 * down }),
