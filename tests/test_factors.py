@@ -240,6 +240,7 @@ def test_rows_may_hold_words_beside_numbers():
     data = FactorDataset(blank(3), [["star", 1.5], ["disk", None], [None, 2]], ["shape", "size"])
     np.testing.assert_array_equal(data.factors, [[1, 1.5], [0, NAN], [NAN, 2]])
     assert data.classes == {"shape": ("disk", "star")}
+    assert FactorDataset(blank(2), [["star", 1.5], ["disk", 2]]).factors.tolist() == [[1, 1.5], [0, 2]]
 
 
 def test_arrays_with_gaps_are_taken_whole():
