@@ -37,7 +37,7 @@ import torch
 from arguments import whole
 
 from auxvae_lite import files
-from auxvae_lite.study import authors, choice, results, runs, sets, sweep
+from auxvae_lite.study import authors, choice, results, runs, sets, sweep, unlike
 from auxvae_lite.training import PAPER, Config
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -195,6 +195,7 @@ EXPERIMENTS["galaxies-noisy"] = {  # chapter 12: labels with an error of half th
         ("said, wide prior", {}, {"method": "wide"}),
     )
 }
+EXPERIMENTS["unlike"] = {name: {"set": name} for name in unlike.SETS}  # settings that the data suggest
 EXPERIMENTS["galaxies-critics"] = {  # the paper's first open question, without help from the weight
     f"{form} {weight:g}": {"decoder_bias": True, "method": form, "lambda_2": weight}
     for form, weight in product(("mine", "ratio"), (0.1, 0.3))
@@ -277,9 +278,16 @@ GROUPS = {
 }
 SLOW = ("authors", "authors' network")  # methods that a sample leaves out: five minutes a run and more
 FAILING = 10.0  # penalty's weight at which training fails: of such runs 2 of 12, repeated, were outside; left out, too
-PLANNED = ("galaxies-untold", "galaxies-noisy")  # experiments that have not run yet
+PLANNED = ("galaxies-untold", "galaxies-noisy", "unlike")  # experiments that have not run yet
 ONE = ("galaxies-choice-short", "galaxies-choice-one")  # experiments with one seed, whose spread nobody knows
-LONG = ("dsprites", "cars", "dsprites-mended", "cars-mended", *ONE)  # experiments likewise, unless they are named
+LONG = (
+    "dsprites",
+    "cars",
+    "dsprites-mended",
+    "cars-mended",
+    "unlike",
+    *ONE,
+)  # experiments likewise, unless they are named
 TOLERANCES = {  # above the largest difference that rounding made among 17 pairs of runs of the recipe on two machines
     "ssim_global": 1.5e-4,
     "ssim_image": 1e-3,
@@ -298,6 +306,8 @@ SPREADS = 5  # sd over seeds that are allowed where that is more: after rounding
 def task(experiment, variant, seed):
     """The task of one run."""
     changes = dict(EXPERIMENTS[experiment][variant])
+    if experiment == "unlike":
+        return runs.unlike_task(changes["set"], seed)
     options = {name: changes.pop(name) for name in ("method", "n", "constant_noise", "labels") if name in changes}
     if experiment in BENCHMARKS:
         name, size, shared = BENCHMARKS[experiment]
@@ -473,7 +483,9 @@ def committed(experiment):
 
 def settings(experiment):
     """What an experiment's file says of its runs, as JSON has it: what they share, and what each variant changes."""
-    if experiment in BENCHMARKS:
+    if experiment == "unlike":
+        config = {"size": {name: size for name, (size, _) in unlike.SETS.items()}}
+    elif experiment in BENCHMARKS:
         name, size, shared = BENCHMARKS[experiment]
         config = asdict(Config(**shared)) | {"set": name, "size": size}
     else:

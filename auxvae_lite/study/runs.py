@@ -23,9 +23,9 @@ from ..models import AuxVAE
 from ..priors import targeted_prior
 from ..scalings import Scaling
 from ..simulators import galaxies
-from . import authors, baselines, choice, critics, gaps, sets, sweep
+from . import authors, baselines, choice, critics, gaps, sets, sweep, unlike
 
-__all__ = ["METHODS", "TEST_SEED", "machine", "mended", "run", "score", "set_task", "task"]
+__all__ = ["METHODS", "TEST_SEED", "machine", "mended", "run", "score", "set_task", "task", "unlike_task"]
 
 SIZE = 16384
 MOMENT_OF = {"flux": "flux", "radius": "size", "g1": "g1", "g2": "g2"}  # psf has none of its own
@@ -100,11 +100,28 @@ def set_task(config, name, size, method="auxvae"):
     return {"method": method, "config": asdict(config), "data": {"set": name, "size": size}, "groups": None}
 
 
+def unlike_task(name, seed):
+    """A task for `run` on one of `unlike.SETS`, whose settings are suggested by the data.
+
+    Raises:
+        ValueError: for an unknown set.
+    """
+    if name not in unlike.SETS:
+        raise ValueError(f"no set {name!r}; choose one of {', '.join(unlike.SETS)}")
+    config = asdict(training.Config(seed=seed))
+    return {
+        "method": "auxvae",
+        "config": config,
+        "data": {"unlike": name, "size": unlike.SETS[name][0]},
+        "groups": None,
+    }
+
+
 def run(task, device="cpu", checkpoints=None, code="unknown"):
     """Do one task.
 
     Arguments:
-        task: What `task` or `set_task` returns, or JSON's copy of it.
+        task: What `task`, `set_task` or `unlike_task` returns, or JSON's copy of it.
         device: As in `training.fit`; it decides rounding alone.
         checkpoints: Folder in which runs with a constant learning rate leave a checkpoint, from which the same run
             with more epochs goes on; None for none.
@@ -120,6 +137,8 @@ def run(task, device="cpu", checkpoints=None, code="unknown"):
     torch.set_num_threads(config.threads)
     torch.backends.cudnn.allow_tf32 = False  # float32 is meant
     clock = [time.perf_counter()]
+    if "unlike" in data:
+        return unlike.run(data["unlike"], config.seed) | {"threads": config.threads, "machine": machine(), "code": code}
     if "set" in data:
         train, validation, test, _ = parts = sets.rows(data["set"], data["size"], config.seed)
         n = {"train": len(train), "validation": len(validation), "test": len(test)}

@@ -6,6 +6,8 @@ which is not told at all.
 """
 
 import math
+import time
+from itertools import pairwise
 
 import numpy as np
 
@@ -106,7 +108,7 @@ SETS = {  # name: rows to draw, and how
 
 
 def run(name, seed, rows=None, **changes):
-    """Draw, describe, train, score, on test rows.
+    """Draw, describe, train, score on test rows.
 
     Arguments:
         name: One of `SETS`.
@@ -115,13 +117,20 @@ def run(name, seed, rows=None, **changes):
         changes: Of the suggested `Config`, such as fewer epochs in a test.
 
     Returns:
-        The scores of `training.evaluate`, its reference, and the `Config`.
+        Dictionary: scores of `training.evaluate` and their reference, numbers of rows, seconds.
     """
     size, draw = SETS[name]
+    clock = [time.perf_counter()]
     train, validation, test = draw(rows or size, seed).split(seed)
     config = describe(train).suggest_config(seed=seed, **changes)
+    clock.append(time.perf_counter())
     model, _ = training.fit(config, train, validation)
-    return (*training.evaluate(model, test), config)
+    clock.append(time.perf_counter())
+    scores, reference = training.evaluate(model, test)
+    clock.append(time.perf_counter())
+    seconds = dict(zip(("data", "train", "evaluate"), (round(b - a, 2) for a, b in pairwise(clock)), strict=True))
+    n = {"train": len(train), "validation": len(validation), "test": len(test)}
+    return {"scores": scores, "reference": reference, "n": n, "seconds": seconds}
 
 
 def worst(name, scores):
