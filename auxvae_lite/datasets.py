@@ -1,6 +1,7 @@
 """Images with their factors: one container for simulated, official and own data; splits; one file to keep them in."""
 
 import json
+from collections.abc import Mapping
 from datetime import date
 from pathlib import PurePath
 
@@ -81,6 +82,7 @@ class FactorDataset:
             raise ValueError(f"factors must have shape (n, K), a row per image; got {shapes}")
         self.factors, self.classes = kinds_of_factors.told(columns, self.names, categorical)
         self.factors = self.factors if K else np.empty((len(self.images), 0))
+        kinds_of_factors.kinds_of(self.names, periods, self.classes)  # which says what is wrong with them
         self.periods = {name: float(period) for name, period in dict(periods or {}).items()}
         plain = [k for k, kind in enumerate(self.kinds) if not kind.period and not kind.classes]
         check_spread(self.factors[:, plain], "factors", [self.names[k] for k in plain])
@@ -94,7 +96,7 @@ class FactorDataset:
         """Standard errors, shape (n, K), 0 where a factor is not told; None where all are 0."""
         if given is None:
             return None
-        table, _ = by_name(given)
+        table = given if isinstance(given, Mapping) else by_name(given)[0]
         if table is not None:
             for name in table.keys() - set(self.names):
                 raise ValueError(f"factor_std names {name!r}, which is no factor; there are {', '.join(self.names)}")

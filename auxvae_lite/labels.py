@@ -62,8 +62,8 @@ def draws(told, least=0.5):
     """How often each row is to be drawn, so that enough of the draws tell each factor.
 
     The rows that tell a rare factor are raised until they do (iterative proportional fitting, which changes the others'
-    proportions as little as it can). An epoch of few labels then has batches with enough of them for a correlation, and
-    a KL whose weight is near 1.
+    proportions as little as it can), or, where that cannot be, until the rarest are told alike. An epoch of few labels
+    then has batches with enough of them for a correlation, and a KL whose weight is near 1.
 
     Arguments:
         told: Booleans, shape (n, K); each factor is told in some row.
@@ -79,13 +79,16 @@ def draws(told, least=0.5):
     References:
         Deming and Stephan 1940 for the fitting; chapter 12.
     """
-    share = np.full(len(told), 1 / len(told))
+    share, tried = np.full(len(told), 1 / len(told)), []
     for _ in range(100):
         covered = share @ told
         rare = int(covered.argmin())
         if covered[rare] >= least - 1e-6:
             break
         share = np.where(told[:, rare], share * least / covered[rare], share * (1 - least) / (1 - covered[rare]))
+        tried.append(share)
+    else:  # factors of different rows cannot all have half: each has its turn
+        share = np.mean(tried[50:], axis=0)
     return None if share.max() == share.min() else share
 
 

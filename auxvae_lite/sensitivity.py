@@ -460,7 +460,10 @@ def told(z, u, seed=0):
 
     def score(codes):
         found = np.full(u.shape[1], np.nan)
-        found[~rare] = readout(codes[known], u[known][:, ~rare], codes[asked], u[asked][:, ~rare], "neighbours", seed)
+        if not rare.all():
+            found[~rare] = readout(
+                codes[known], u[known][:, ~rare], codes[asked], u[asked][:, ~rare], "neighbours", seed
+            )
         return found
 
     return Told(score(z), score(rng.permutation(z)))

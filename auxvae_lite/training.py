@@ -894,6 +894,8 @@ def _free(model, posterior, data, same):
         varied, value, floor = ~constant(columns), *np.full((2, columns.shape[1]), np.nan)
         value[varied], floor[varied] = sensitivity.told(sampled[rows].numpy(), columns[:, varied])
         for k, place in zip(which, factors.places(kinds), strict=True):
-            name = f"told_by_free_{model.factors[k]}"
-            scores[name], reference[name] = float(np.nanmean(value[place])), {"floor": float(np.nanmean(floor[place]))}
+            name, known = f"told_by_free_{model.factors[k]}", ~np.isnan(value[place])
+            if known.any():
+                scores[name] = float(value[place][known].mean())
+                reference[name] = {"floor": float(floor[place][known].mean())}
     return Evaluation(scores, reference)

@@ -221,6 +221,7 @@ def test_more_columns_than_latents_are_named():
     [
         (U[:9], {}, "there are 400 images and 9 rows"),
         ({"a": R, "b": R[:9]}, {}, "columns must have one length"),
+        ({"a": R, "b": R**2}, {"names": ["b", "a"]}, "the columns are a, b, names says b, a: leave names out"),
         (U, {"names": ["a"]}, "give 5 names that differ"),
         (U, {"names": "flux"}, "names must be a list"),
         (U, {"names": NAMES, "periods": {"angle": 360}}, "periods names 'angle', which is no factor"),

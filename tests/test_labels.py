@@ -19,6 +19,7 @@ from auxvae_lite.models import AuxVAE, Output, Posterior
 from auxvae_lite.priors import Knowledge, population_prior, targeted_prior
 from auxvae_lite.regularizers import explicitness, inter, intra, pearson
 from auxvae_lite.scalings import Scaling
+from auxvae_lite.sensitivity import told
 from auxvae_lite.training import Config, evaluate, fit, latent_activity, measure, terms, total
 
 
@@ -541,3 +542,30 @@ def test_a_class_that_is_absent_from_the_test_rows_is_no_error(model):
     data = spots(64, seed=5)
     scores, reference = evaluate(model, data.rows(data.factors[:, 2] < 2))
     assert "told_by_free_shape" in scores and reference["accuracy_shape"] == {"floor": 0.5}
+
+
+def test_factors_that_different_rows_tell_share_the_draws():
+    told = np.zeros((900, 3), bool)
+    told[:30, 0] = told[30:90, 1] = told[90:300, 2] = True
+    covered = labels.draws(told) @ told
+    np.testing.assert_allclose(covered, 1 / 3, atol=0.02)
+
+
+def test_what_no_half_varies_in_is_not_read():
+    z = np.random.default_rng(0).standard_normal((60, 2))
+    rare = np.arange(60)[:, None] == 7
+    assert np.isnan(np.array(told(z, rare * 1.0))).all()
+    value, _ = told(z, np.hstack([rare * 1.0, z[:, :1]]))
+    assert np.isnan(value[0]) and value[1] > 0.7
+
+
+def test_errors_by_name_may_be_one_number_or_one_a_row():
+    factors = {"a": np.arange(6.0), "b": np.arange(6.0)}
+    data = FactorDataset(np.zeros((6, 1, 16, 16)), factors, factor_std={"a": 0.5, "b": np.arange(6) / 10})
+    np.testing.assert_array_equal(data.factor_std, np.stack([np.full(6, 0.5), np.arange(6) / 10], axis=1))
+
+
+@pytest.mark.parametrize("period", ["360", True, None])
+def test_a_period_is_a_number(period):
+    with pytest.raises(ValueError, match="the period of 'a' must be a number above 0"):
+        FactorDataset(np.zeros((6, 1, 16, 16)), {"a": np.arange(6.0)}, periods={"a": period})
