@@ -633,3 +633,33 @@ def test_without_a_script_the_other_pages_say_so(browser, html, kind):
     page.goto((html / f"book/explorer_{kind}.html").as_uri())
     assert "They need JavaScript" in page.inner_text("#shapes")
     context.close()
+
+
+KINDS = {"periods": {"azimuth": 360.0}, "classes": {"shape": ("square", "ellipse", "heart")}}
+
+
+def test_an_onnx_file_says_what_its_guided_latents_stand_for(tmp_path):
+    model = untrained(factors=("azimuth", "radius", "shape"), **KINDS)
+    path = explorer.to_onnx(model, tmp_path / "kinds.onnx")
+    facts = {entry.key: json.loads(entry.value) for entry in onnx.load(path).metadata_props}
+    assert facts["factors"] == ["azimuth", "radius", "shape"]
+    shapes = ["shape_square", "shape_ellipse", "shape_heart"]
+    assert facts["columns"] == ["azimuth_cos", "azimuth_sin", "radius", *shapes]
+    assert facts["periods"] == KINDS["periods"] and facts["classes"] == {"shape": list(KINDS["classes"]["shape"])}
+
+
+@pytest.mark.parametrize(
+    ("page", "shape", "kinds", "columns"),
+    [
+        ("cars", (3, 64, 64), {"periods": {"azimuth": 360.0}}, ["azimuth_cos", "azimuth_sin"]),
+        ("dsprites", (1, 64, 64), {"classes": KINDS["classes"]}, ["shape_square", "shape_ellipse", "shape_heart"]),
+    ],
+)
+def test_a_page_moves_every_latent_of_an_angle_or_a_class(page, shape, kinds, columns, tmp_path):
+    (factor,) = next(iter(kinds.values()))
+    model = AuxVAE(shape, (factor,), 4, (4, 4, 8, 8), **kinds).eval()
+    text = explorer.export(model, tmp_path, f"{page}-kinds").read_text(encoding="utf-8")
+    content = json.loads(text.split(" = ")[-1].rstrip(";\n"))
+    assert [entry["name"] for entry in content["factors"]] == columns
+    script = (FOLDER / "shapes.js").read_text(encoding="utf-8")
+    assert all(f"{column}:" in script for column in columns)
