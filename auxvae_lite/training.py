@@ -63,6 +63,7 @@ PAPER = {"decoder_bias": False, "beta_free": 1.0, "dependence": None, "lambda_2"
 NARROW = 0.05  # of the scaled range: pixels that span less are hardly seen by the loss
 FEW = 32  # told rows of a batch, or a quarter of a small one, below which their correlations are chance
 LEAST_SQUARE = 1e-12  # of learned noise, in scaled units: float32 holds no smaller residual of pixels near 1
+ALIKE = 0.99  # |rho| of two factors, above which they say the same
 LIVE = 0.01  # share of a free latent's spread that images decide, above which it is live
 FAINT = 0.01  # of asinh's softening, below which it is a straight line, and of the widest channel's range
 BUILDING = threading.Lock()  # the first weights come from torch's one global generator
@@ -345,7 +346,8 @@ def fit(config, data, validation=None, model_class=AuxVAE, terms=terms, checkpoi
         FloatingPointError: when a term stops being finite, naming epoch, batch and term; the checkpoint stays as it
             was after the last whole epoch.
 
-    Warns where pixels span little of the scaled range, or one channel little of another's (`AuxVAEWarning`).
+    Warns where pixels span little of the scaled range, or one channel little of another's, and where two factors say
+    the same (`AuxVAEWarning`). `describe.describe` looks further.
     """
     if not isinstance(config, Config):
         raise ValueError(f"config must be a Config, got {type(config).__name__}: write Config(epochs=10)")
@@ -371,6 +373,7 @@ def _fit(config, data, validation, model_class, terms, names, checkpoint, identi
     x, u = _scaled(image_scaling, data, device), torch.from_numpy(data.columns(names))
     _check_pixels(config, x)
     _look_at_pixels(config, data.images, x)
+    _look_at_factors(names, columns, owners)
     if validation is not None:
         _check_pixels(config, _scaled(image_scaling, validation, "cpu"))
     with _first_weights(config.seed):
@@ -543,6 +546,22 @@ def _look_at_pixels(config, images, x):
         warn(
             f"the largest pixel is {np.min(brightest):.3g}, where 'asinh' is a straight line: it was made for counts "
             "of 20 and more. Say softening=, near the noise of the faint parts, or image_scaling='minmax'"
+        )
+
+
+def _look_at_factors(names, columns, owners):
+    """Warn of two factors that say the same."""
+    owner = np.array(owners or range(len(names)))
+    told = columns[~columns.isnan().any(1)].numpy()
+    if len(told) < FEW or not len(names):
+        return
+    rho = np.abs(metrics.correlations(told, told)) * (owner[:, None] < owner)
+    one, other = np.unravel_index(rho.argmax(), rho.shape)
+    if rho[one, other] > ALIKE:
+        first, second = names[owner[one]], names[owner[other]]
+        warn(
+            f"factors {first!r} and {second!r} correlate, |rho| = {rho[one, other]:.4f}: no model can hold them apart. "
+            "Leave one of them out; auxvae_lite.describe tells more"
         )
 
 

@@ -11,6 +11,7 @@ from test_checkpoints import assert_same
 from test_factors import NAN, SHAPES, TINY, data_of, spots
 
 from auxvae_lite import labels, metrics, training
+from auxvae_lite.cautions import AuxVAEWarning
 from auxvae_lite.datasets import FactorDataset
 from auxvae_lite.dependence import ROWS, distance_correlation
 from auxvae_lite.divergences import kl_diag_normal, kl_partial
@@ -569,3 +570,11 @@ def test_errors_by_name_may_be_one_number_or_one_a_row():
 def test_a_period_is_a_number(period):
     with pytest.raises(ValueError, match="the period of 'a' must be a number above 0"):
         FactorDataset(np.zeros((6, 1, 16, 16)), {"a": np.arange(6.0)}, periods={"a": period})
+
+
+def test_factors_that_say_the_same_are_warned_of():
+    data = spots(64)
+    side, brightness = data.factors[:, 0], data.factors[:, 1]
+    twice = {"a": side, "b": brightness, "c": 3 - 2 * side}
+    with pytest.warns(AuxVAEWarning, match=r"factors 'a' and 'c' correlate, \|rho\| = 1.0000: no model"):
+        fit(Config(**TINY), FactorDataset(data.images, twice))
