@@ -390,7 +390,7 @@ def _settings(pixels, sample, data):
     ]
     if _binary(pixels, sample):
         own |= {"likelihood": "bernoulli", "image_scaling": "minmax"}
-        return own, [*why, "likelihood='bernoulli', image_scaling='minmax': nearly all pixels are 0 or 1."]
+        return own, [*why, "likelihood='bernoulli', image_scaling='minmax': nearly all pixels have one of two values."]
     lights = _lights(pixels)
     asinh = any(light.deep for light in lights) and not any(light.pedestal for light in lights)
     own |= {"sigma": None, "image_scaling": "asinh" if asinh else "minmax"}
@@ -411,9 +411,9 @@ def _settings(pixels, sample, data):
 
 
 def _binary(pixels, sample):
-    if pixels.low < 0 or pixels.high > 1 or pixels.high == pixels.low:
-        return False
-    return bool(np.mean((sample == 0) | (sample == 1)) > 0.8)
+    """Two values alone, or numbers from 0 to 1 of which more than 80 % are 0 or 1."""
+    ends = np.mean((sample == pixels.low) | (sample == pixels.high))
+    return pixels.low < pixels.high and bool(ends == 1 or ends > 0.8 and (pixels.low, pixels.high) == (0, 1))
 
 
 def _of_pixels(pixels, images, sample, settings):
@@ -456,7 +456,7 @@ def _of_pixels(pixels, images, sample, settings):
 def _of_range(pixels, sample, settings):
     """Findings about how much of the scaled range the pixels use."""
     bright = max(abs(pixels.low), abs(pixels.high))
-    if bright < FAINT * Config().softening and settings.get("likelihood") != "bernoulli":
+    if bright < FAINT * Config().softening:
         message = f"the largest pixel is {bright:.3g}; Config() was made for counts of 20 and more"
         yield _look("images", "images", f"{message}. Write fit(report.suggest_config(), data)")
     faint, wide = int(np.argmin(pixels.spans)), int(np.argmax(pixels.spans))

@@ -19,6 +19,7 @@ RNG = np.random.default_rng(0)
 GRAIN = RNG.normal(size=(2000, 1, 16, 16)).astype(np.float32)
 R = RNG.random(400)
 KINDS = np.array(["disk", "spiral"], object)[RNG.integers(0, 2, 400)]
+CARS = cars.simulate(60, seed=0).images.astype(np.float32)
 DATES = np.datetime64("2024-01-01") + np.arange(400).astype("timedelta64[D]")
 DATES[7] = np.datetime64("NaT")
 
@@ -60,6 +61,7 @@ def test_clean_galaxies_have_no_finding():
         ("galaxies.fits", "refused", "Images must be numbers"),
         (X + 10_000, "look", r"^channel 0: .*offset near 100\d\d,.*Subtract the background, such as images - 100\d\d"),
         (X + 1_000, "look", "^channel 0: .*offset near 1005"),
+        (CARS + 10_000, "look", "^channel 2: .*offset near 10"),
         (X * np.float32(1e-9), "look", r"The largest pixel is 1.48e-05.*Write fit\(report.suggest_config\(\)"),
         (bands(X, 1, 1, 1e-3), "look", r"^channel 2: Channel 2 spans 14.8, channel 0 .*Write softening=\(\d"),
         (put(X[:300], 299, 0), "look", "^row 299: 1 images hold one value only, the first in row 299.*leave them out"),
@@ -86,6 +88,20 @@ def test_what_fit_refuses_is_refused(images, factor):
     assert said(describe(data), "refused")
     with pytest.raises(ValueError):
         fit(Config(epochs=1), data)
+
+
+@pytest.mark.parametrize(
+    "images",
+    [np.minimum(CARS, 245), np.where(CARS < 245, 100 + CARS / 5, 0), 1000 * X / X.max((1, 2, 3), keepdims=True)],
+    ids=["on white", "on black", "of one peak"],
+)
+def test_bright_grounds_of_drawings_and_common_peaks_are_no_finding(images):
+    assert said(describe(images)) == []
+
+
+def test_blank_images_are_no_repeats():
+    found = said(describe(put(X, [298, 299], 0)))
+    assert len(found) == 1 and found[0].startswith("row 298: 2 images hold one value only")
 
 
 def test_equal_images_of_one_group_are_no_finding():
@@ -190,6 +206,8 @@ def test_an_unknown_angle_in_a_declared_period_is_named():
     """A period takes -99 for 261 without a word."""
     found = said(describe(X, {"pa": put(360 * R, slice(9), -99)}, periods={"pa": 360}), "look")
     assert len(found) == 1 and "-99 in 9 rows" in found[0]
+    narrow = put(0.1 * R, 5, 180)  # half a turn away is no code
+    assert said(describe(X, {"pa": narrow}, periods={"pa": 360})) == []
 
 
 def test_labels_that_are_all_numerals_are_no_mixture():
@@ -204,9 +222,17 @@ def test_factors_that_go_together_are_named():
     pairs = [text.split(":")[0] for text in found]
     assert pairs == [f"columns {one!r}, {two!r}" for one, two in ["ab", "ac", "ak", "bc", "bk", "ck"]]
     assert "'a' and 'b' say the same" in found[0] and re.search(r"\|rho\| = 0.8\d: such data alone", found[1])
-    gaps = {"a": R, "b": put(R + 0, R > 0.5, np.nan)}
-    assert [text for text in said(describe(X, gaps), "look") if "say the same" in text]
-    assert said(describe(X[:6], {"a": R[:6], "b": np.array([0.5, 0.1, 0.4, 0.3, 0.2, 0.6])})) == []  # of six rows
+    gap = put(R, R > 0.5, np.nan)
+    for gaps in ({"a": R, "b": gap}, {"a": gap, "b": R}):
+        assert [text for text in said(describe(X, gaps), "look") if "say the same" in text]
+
+
+def test_chance_correlations_of_few_rows_are_no_finding():
+    few, rare = R[:6] + np.tile([0, 0.5], 3), [put(KINDS, slice(200), "disk"), put(KINDS[::-1], slice(200), "disk")]
+    assert np.corrcoef(R[:6], few)[0, 1] > 0.5
+    assert said(describe(X[:6], {"a": R[:6], "b": few})) == []
+    rare = {name: put(column, 5, "ring") for name, column in zip("kl", rare, strict=True)}  # one row has both
+    assert not [text for text in said(describe(X, rare), "look") if text.startswith("columns")]
 
 
 def test_more_columns_than_latents_are_named():
@@ -251,9 +277,12 @@ def test_several_faults_are_said_at_once():
 
 
 def test_a_data_set_is_described_with_its_own_kinds():
-    data = FactorDataset(X, {"pa": 360 * R, "kind": KINDS}, units=["deg", "1"], periods={"pa": 360})
+    data = FactorDataset(
+        X, {"pa": put(360 * R, slice(100), np.nan), "kind": KINDS}, units=["deg", "1"], periods={"pa": 360}
+    )
     columns = describe(data).columns
     assert [column[:3] for column in columns] == [("pa", "angle of period 360", "deg"), ("kind", "class", "1")]
+    assert [column.told for column in columns] == [0.75, 1]
     assert columns[1].values == "disk, spiral" and columns[1].different == 2
     with pytest.raises(ValueError, match=r"write describe\(data\)"):
         describe(data, U)
@@ -279,6 +308,8 @@ def test_the_text_has_the_findings_by_level_the_factors_and_the_reasons():
     assert [line.split(":")[0] for line in lines if re.match("refused|look|note", line)] == ["refused", "look", "note"]
     assert lines[0].startswith("400 images of (1, 33, 33): 0 to 1.476e+04, median 5; estimated noise 0.49")
     assert [line.split()[0] for line in lines[1:5]] == ["factor", "jd", "flat", "u"]
+    low, high = re.findall(r"2460\d+\.\d+", lines[2])
+    assert [float(low), float(high)] == pytest.approx([2460310.5 + R.min(), 2460310.5 + R.max()], rel=0, abs=1e-9)
     assert [line.strip() for line in lines[-len(report.reasons) :]] == report.reasons
 
 
@@ -295,13 +326,17 @@ def suggested(images, factors=None):
         (dsprites.simulate(60, seed=0).images, {"likelihood": "bernoulli", "image_scaling": "minmax"}),
         (np.clip(0.5 + 5 * GRAIN[:60], 0, 1), {"likelihood": "bernoulli", "image_scaling": "minmax"}),
         (np.clip(0.5 + 0.1 * GRAIN[:60], 0, 1), {"likelihood": "gaussian", "image_scaling": "minmax", "sigma": None}),
-        (cars.simulate(60, seed=0).images, {"likelihood": "gaussian", "image_scaling": "minmax", "sigma": None}),
+        (255 * dsprites.simulate(60, seed=0).images, {"likelihood": "bernoulli", "image_scaling": "minmax"}),
+        (np.where(GRAIN[:60] > 1.5, 0.01 * GRAIN[:60], 0), {"likelihood": "gaussian", "sigma": None}),
+        (CARS, {"likelihood": "gaussian", "image_scaling": "minmax", "sigma": None}),
         (X, {"likelihood": "gaussian", "image_scaling": "asinh", "sigma": None}),
         (X + 10_000, {"image_scaling": "minmax", "sigma": None}),
         (-X, {"image_scaling": "minmax"}),
+        (GRAIN[:60] + np.linspace(-500, 500, 16), {"image_scaling": "minmax"}),
     ],
-    ids=["sprites", "nearly binary", "grey", "cars", "galaxies", "galaxies on a pedestal", "negative galaxies"],
-)
+    ids=["sprites", "nearly binary", "grey", "8 bits", "sparse", "cars", "galaxies", "on a pedestal", "negative",
+         "as far below as above"],
+)  # fmt: skip
 def test_the_scaling_follows_the_pixels(images, wanted):
     config = suggested(images)
     assert {name: getattr(config, name) for name in wanted} == wanted
