@@ -66,6 +66,8 @@ def take_images(value, what="images", copy=False):
         }
         hint = hints.get(array.ndim, "Give one axis for each of row, channel, height and width")
         raise ValueError(f"{what} must have shape (n, C, H, W), got {array.shape}. {hint}")
+    if 0 in array.shape[1:]:
+        raise ValueError(f"{what} of shape {array.shape} hold no pixel: give some")
     if array.shape[3] < SMALLEST <= array.shape[1]:
         raise ValueError(f"{what} must have channels first, got {array.shape}: write np.moveaxis(images, 3, 1)")
     if array.size and array.dtype != np.float32:
@@ -151,7 +153,7 @@ def _problem(entry):
     """What is wrong with one entry, or nothing."""
     if isinstance(entry, np.datetime64 | np.timedelta64 | date | timedelta):
         told = "not told" if str(entry) == "NaT" else f"{entry}, a date or a duration"
-        return f'{told}: give numbers, such as (dates - dates.min()) / np.timedelta64(1, "D") for days'
+        return f'{told}: give numbers, such as (dates - np.nanmin(dates)) / np.timedelta64(1, "D") for days'
     if entry is None or str(entry) in ("<NA>", "NaT", "--"):
         return f"{entry}, not told: leave such rows out, never fill them"
     if isinstance(entry, str | bytes):

@@ -237,7 +237,7 @@ def told(columns, names, categorical=()):
         ValueError: for what is no number and no word, naming row and column.
     """
     if not isinstance(categorical, Mapping):
-        categorical = dict.fromkeys(listed("categorical", categorical))
+        categorical = dict.fromkeys(listed("categorical", categorical) or ())
     for name in categorical:
         if name not in names:
             raise ValueError(f"categorical names {name!r}, which is no factor; there are {', '.join(names)}")

@@ -57,3 +57,18 @@ def test_constant_data_and_unknown_kinds_are_refused():
         Scaling.fit("minmax", torch.ones(3, 1, 4, 4))
     with pytest.raises(ValueError, match="choose one of minmax, standard, log10, asinh"):
         Scaling("sqrt")
+
+
+def test_channels_with_a_softening_each_are_scaled_by_themselves():
+    x = (
+        torch.randn(50, 3, 4, 4, generator=torch.Generator().manual_seed(0))
+        * torch.tensor([1.0, 30, 900])[:, None, None]
+    )
+    scaling = Scaling.fit("asinh", x, softening=(0.1, 3.0, 90.0))
+    for channel, softening in enumerate((0.1, 3.0, 90.0)):
+        alone = Scaling.fit("asinh", x[:, channel], softening=softening)
+        torch.testing.assert_close(scaling(x)[:, channel], alone(x[:, channel]))
+    torch.testing.assert_close(scaling.inverse(scaling(x)), x)
+    assert float(scaling(x).abs().amax((0, 2, 3)).min()) == pytest.approx(1, abs=1e-6)
+    with pytest.raises(ValueError, match="softening has 2 numbers, one for each channel"):
+        Scaling.fit("asinh", x, softening=(1.0, 2.0))

@@ -328,7 +328,10 @@ def test_a_loss_that_explodes_is_named():
         ({"batch_size": 1}, "one row has no correlation"),
         ({"beta": -1.0}, "beta must be at least 0"),
         ({"prior_variance": 0.0}, "prior_variance must be above 0"),
-        ({"prior_variance": None, "sigma": None}, "sigma must be a finite number, got None"),
+        ({"prior_variance": None, "lr": None}, "lr must be a finite number, got None"),
+        ({"sigma": 0.0}, "sigma must be above 0, got 0.0"),
+        ({"softening": (20.0, 0.0)}, "softening must be a number above 0, or one for each channel"),
+        ({"told_share": 1.0}, "told_share must be a share, from 0 to below 1, got 1.0"),
         ({"epochs": 0}, "epochs must be at least 1, got 0"),
         ({"epochs": 2.5}, "epochs must be a whole number, got 2.5"),
         ({"latent_dim": "10"}, "latent_dim must be a whole number, got '10'"),
@@ -368,3 +371,14 @@ def test_symmetries_of_a_square_are_refused_for_other_images():
     data = FactorDataset(np.random.default_rng(0).random((8, 1, 16, 20)), np.random.default_rng(1).random((8, 2)))
     with pytest.raises(ValueError, match="needs square images, got 16 x 20: use 'none'"):
         fit(Config(**TINY | {"augment": "shear"}), data)
+
+
+def test_a_learned_sigma_is_the_best_of_each_batch():
+    """R with the best sigma, (5.8), and the constant that depends on it."""
+    x, x_hat = torch.rand(4, 1, 16, 16), torch.rand(4, 1, 16, 16)
+    best = (x_hat - x).square().mean().sqrt()
+    R = reconstruction(Config(sigma=float(best)), x_hat, x) + 256 * best.log()
+    torch.testing.assert_close(reconstruction(Config(sigma=None), x_hat, x), R)
+    around = [reconstruction(Config(sigma=float(best * f)), x_hat, x) + 256 * (best * f).log() for f in (0.9, 1.1)]
+    assert min(around) > R
+    assert reconstruction(Config(sigma=None), x, x).isfinite()
