@@ -46,6 +46,9 @@ class FactorDataset:
 
     A value over 100 interquartile ranges from its column's median is warned of: it may stand for "unknown".
 
+    Rows that tell nothing may as well be left out, if `Config.prior_variance` then stays 1/n of all rows; rows that
+    tell some factors should stay (chapter 12). Both assume that labels are missing by chance, whatever the image.
+
     Example:
         >>> data = FactorDataset(np.zeros((10, 1, 28, 28)), np.arange(20.0).reshape(10, 2), ["size", "glow"])
         >>> [len(part) for part in data.split(seed=0)]

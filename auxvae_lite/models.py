@@ -173,8 +173,8 @@ class AuxVAE(nn.Module):
         Arguments:
             x: Scaled images, shape (B, C, H, W).
             generator: `torch.Generator` of the sample.
-            u: Scaled factors, shape (B, G) with G = `guided_dim`, not used: they guide through the loss alone.
-                Subclasses may look at them.
+            u: Scaled factors, shape (B, G), G = `guided_dim`; not used: they guide
+                through the loss alone. Subclasses may look at them.
 
         Returns:
             `Output`; x_hat is scaled like `x`.

@@ -207,8 +207,8 @@ def reconstruction(config, x_hat, x):
               R = -\sum_{\text{pixels}} x \log p + (1 - x) \log(1 - p),
               \qquad p = \frac{1}{1 + e^{-\hat x}}
 
-    With `sigma` None, sigma is learned: each batch has the best one, sigma^2 = m, the mean
-    square of its residuals (5.8), which leaves, with the constant that depends on it,
+    With `sigma` None, sigma is learned: each batch has the best one, sigma^2 = m,
+    the mean square of its residuals (5.8). With the constant that depends on it,
 
     .. math:: R = \frac{P}{2} (1 + \ln m)
 

@@ -33,9 +33,13 @@ import importlib.util
 import subprocess
 import sys
 
-if importlib.util.find_spec("auxvae_lite") is None:  # Colab: fetch the package, leave its torch alone
+if (
+    importlib.util.find_spec("auxvae_lite") is None
+):  # Colab: fetch the package, leave its torch alone
     address = "git+https://github.com/YOUR_GITHUB_OWNER/auxvae-lite"
-    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", address], check=True)
+    subprocess.run(
+        [sys.executable, "-m", "pip", "install", "--quiet", address], check=True
+    )
 
 # %% tags=["parameters"]
 # Case 1 of the paper; Case 2 is radius, g1, g2; Case 3 is flux, radius
@@ -158,7 +162,8 @@ check("psf, what the proven bound allows", np.sqrt(1 - 12 * least), 0.992, tol=1
 #
 # Here is (6.2) as the package has it, with a second likelihood, for pixels that are 0 or 1 ([chapter
 # 11](11_dsprites.ipynb)); and that place. (`beta_free` and `_penalties` leave room for changes that chapter 14 makes;
-# the paper's `beta_free` is 1, and its penalties are those above.)
+# the paper's `beta_free` is 1, and its penalties are those above. `known` is None where every factor is told; chapter 12
+# has the other case.)
 
 # %%
 show_source(training.reconstruction)

@@ -57,7 +57,7 @@ if (
 turns = 480  # pictures of one car from which a small network learns to read its direction
 fleets = 200  # random fleets in the Monte-Carlo check
 images = 1500  # of the training that the chapter does itself
-epochs = 2
+epochs = 4
 seed = 0
 
 # %% [markdown]
@@ -696,11 +696,11 @@ print("predicted", found.value[:3].round(), "true", test.factors[:3, 1].round())
 print(f"standard error {found.std:.0f} degrees")
 
 # %%
-check("elevation, after seconds", scores["corr_elevation"], 0.85, tol=0.15)
-check("azimuth, after seconds", scores["circular_azimuth"], 0.85, tol=0.15)
+check("elevation, after seconds", scores["corr_elevation"], 0.9, tol=0.1)
+check("azimuth, after seconds", scores["circular_azimuth"], 0.7, tol=0.15)
 
 # %% [markdown]
-# Seconds are enough for the pose and not for a picture: the evidence has twelve times the images and 22 epochs.
+# Seconds are enough for the elevation and for a rough direction: the evidence has twelve times the images and 22 epochs.
 # `circular_azimuth` is a correlation of angles
 # ([Fisher and Lee 1983](https://doi.org/10.1093/biomet/70.2.327)): 1 if one angle is the other plus a constant, near 0
 # for chance. The standard error comes from the validation rows. In the same way, words are a class:
@@ -740,13 +740,52 @@ check("azimuth, after seconds", scores["circular_azimuth"], 0.85, tol=0.15)
 untold = results.load("galaxies-untold")
 columns = {"corr_flux": "flux", "corr_g1": "g1", "corr_psf": "psf"}
 columns |= {"ssim_image": "SSIM", "lds_ranks_normalised": "LDS of ranks"}
-print(results.summary(untold, columns))
+ways = {
+    "kept": "kept, drawn more often",
+    "kept, not drawn more often": "kept, weighed",
+    "kept, plain": "kept, plain",
+    "dropped": "dropped",
+    "dropped, variance 1/11468": "dropped, 1/11468",
+    "kept, each factor in rows of its own": "kept, rows apart",
+}
+rows = {"all told": "all told"}
+rows |= {f"{s}, {way}": f"{s}: {w}" for s in ("0.1", "0.01") for way, w in ways.items()}
+print(results.summary(untold, columns, rows))
 
 # %% [markdown]
-# UNTOLD-TEXT
+# *Notice* four things.
+#
+# - *Plain is not enough.* With untold rows in the loss as they are, one label in a hundred gives flux a correlation of
+#   0.925, and `psf` is lost at both shares.
+# - *The weight alone is not enough for `psf`*, which images hardly tell. With one label in ten it is lost in one seed of
+#   three, and with one in a hundred in all three. Drawn more often, it reaches 0.81 and 0.50; with all labels it has 0.84.
+# - *Dropping the other images is nearly as good, if the prior keeps its width.* After `data.rows(told)`, the default
+#   width is $1/n$ of the rows that are left, which is too wide: `psf` falls to 0.76 and 0.11. Say
+#   `Config(prior_variance=1 / len(data))` with all rows counted, and it is 0.79 and 0.48. So drop the rows that tell nothing
+#   when you want the simplest run. Keep them when different rows tell different factors.
+# - *Where each factor is told by rows of its own*, the last line of each share, little is lost with one in ten. With one in
+#   a hundred the five sets of 115 rows would each have to fill half of a batch, which cannot be, and flux falls to 0.86.
 
 # %% tags=["guard", "remove-cell"]
-UNTOLD - GUARD
+for variant, score, expected in (
+    ("0.01, kept, plain", "corr_flux", 0.925),
+    ("0.1, kept", "corr_psf", 0.807),
+    ("0.01, kept", "corr_psf", 0.497),
+    ("0.01, kept", "corr_flux", 0.992),
+    ("all told", "corr_psf", 0.841),
+    ("0.1, dropped", "corr_psf", 0.764),
+    ("0.01, dropped", "corr_psf", 0.107),
+    ("0.1, dropped, variance 1/11468", "corr_psf", 0.787),
+    ("0.01, dropped, variance 1/11468", "corr_psf", 0.480),
+    ("0.01, kept, each factor in rows of its own", "corr_flux", 0.857),
+):
+    value = results.values(untold, variant, score).mean()
+    check(f"{variant}: {score}", value, expected, tol=0.001)
+for share, lost in (("0.1", 1), ("0.01", 3)):
+    found = results.values(untold, f"{share}, kept, not drawn more often", "corr_psf")
+    check(f"{share}, weighed: seeds that lose psf", np.sum(found < 0.2), lost, tol=0)
+    plain = results.values(untold, f"{share}, kept, plain", "corr_psf")
+    check(f"{share}, plain: largest psf", max(plain.max(), 0.15), 0.15, tol=0)
 
 # %% [markdown]
 # ## Labels with errors
@@ -860,6 +899,8 @@ check("the middle: nearest view over mean of all views, distance", ratio, 1.6, t
 #   averages azimuths or follows a car past 0 will.
 # - *Why SSIM falls under guidance.* Eight guided latents, the penalties, and $\sigma_x$ come together. We varied two
 #   of the three, one at a time.
+# - *Labels that are missing for a reason.* Ours were hidden by chance. Where faint galaxies have no label, no weight here
+#   makes up for it.
 # - *Whether a longer training would close the gap.* All variants had 22 epochs.
 # - *Small differences.* Three seeds.
 #
@@ -984,6 +1025,8 @@ check("the whole grid: gap", best_cut(cars.AZIMUTHS)[1], 15, tol=1e-9)
 #   see.
 # - Cosine and sine for a circle; parameters, where there are any, for a name: they alone say something about a new
 #   car.
+# - A label that is not told gives its image the population's prior. Weigh the labels that are there, and draw them more
+#   often. Say the errors of labels where they differ.
 # - One-hot columns hold a perfect LDS at a half, few cars hold it down, pictures do not help: read LDS beside its
 #   ceiling.
 # - C1, on our cars: LDS far above beta-VAE's, SSIM a little below; and the package's beta-VAE, better in SSIM, lost
