@@ -12,11 +12,11 @@ Each run is kept in `build/evidence` as soon as it ends (with --out, in `runs` b
 file when all its runs are there. Runs that either holds already, under the same settings, are not run again: a second
 start does what the first left. After a change of the code, remove the runs and the files that should follow it.
 
-Everything takes about thirteen hours on two cores: of the galaxies headline 3 minutes, threads 3, recipe 10, prior 10,
+Everything takes about fourteen hours on two cores: of the galaxies headline 3 minutes, threads 3, recipe 10, prior 10,
 width 15, baselines 45, factorial 30, coverage 12, grid and grid-scale 30 each, extremes 30, differences 30, authors
-170, choice-short 25, choice-one 25, choice 25, mended 25, mending 15, critics 10, class 3; and, as shorter runs
-suggest, dsprites 110, dsprites-hearts 15, cars 100, cars-few 10, dsprites-mended and cars-mended 20 each. A GPU does
-those in ten minutes.
+170, choice-short 25, choice-one 25, choice 25, mended 25, mending 15, critics 10, class 3, untold 25, noisy 12;
+dsprites-mended and cars-mended 25 each, unlike 25; and, as shorter runs suggest, dsprites 110, dsprites-hearts 15, cars
+100, cars-few 10. A GPU does those in ten minutes.
 """
 
 import argparse
@@ -277,8 +277,9 @@ GROUPS = {
     "galaxies-coverage": ["drops"],
 }
 SLOW = ("authors", "authors' network")  # methods that a sample leaves out: five minutes a run and more
+ADRIFT = ("wide",)  # methods whose latents end anywhere, so that rounding decides; left out, too
 FAILING = 10.0  # penalty's weight at which training fails: of such runs 2 of 12, repeated, were outside; left out, too
-PLANNED = ("unlike",)  # experiments that have not run yet
+PLANNED = ()  # experiments that have not run yet
 ONE = ("galaxies-choice-short", "galaxies-choice-one")  # experiments with one seed, whose spread nobody knows
 LONG = (
     "dsprites",
@@ -382,7 +383,7 @@ def drawn(experiments, count):
     def fits(name, run):
         asked = task(name, run["variant"], run["seed"])
         heaviest = max(asked["config"]["lambda_1"], asked["config"]["lambda_2"])
-        return asked["method"] not in SLOW and run["threads"] == 1 and heaviest < FAILING
+        return asked["method"] not in SLOW + ADRIFT and run["threads"] == 1 and heaviest < FAILING
 
     runs = [(name, run) for name in experiments for run in results.load(name)["runs"] if fits(name, run)]
     return random.sample(runs, max(0, min(count, len(runs))))
