@@ -20,7 +20,7 @@
 #
 # ```python
 # from auxvae_lite.simulators import official
-# data = FactorDataset(*official.cars3d("../data/nips2015-analogy-data.tar.gz"))
+# drawn = FactorDataset(*official.cars3d("../data/nips2015-analogy-data.tar.gz"))
 # ```
 #
 # Its columns are `elevation`, `azimuth_cos`, `azimuth_sin` and `object`, and the lines need no other change.
@@ -37,8 +37,8 @@
 # - say what becomes of "better than beta-VAE" on cars.
 #
 # **You need** the prior of [chapter 2](02_prior.ipynb) and LDS of [chapter 7](07_metrics.ipynb). **Helpful**:
-# [chapter 11](11_dsprites.ipynb), where an angle meets symmetry. **Time**: 35 minutes of reading; the code runs for
-# about 20 seconds on one core.
+# [chapter 11](11_dsprites.ipynb), where an angle meets symmetry. **Time**: 45 minutes of reading; the code runs for
+# about 30 seconds on one core.
 
 # %% tags=["remove-cell"]
 import importlib.util
@@ -87,10 +87,11 @@ from sklearn.neural_network import MLPRegressor
 
 from auxvae_lite import metrics, training
 from auxvae_lite.datasets import FactorDataset
+from auxvae_lite.describe import describe
 from auxvae_lite.pages import pretrained
 from auxvae_lite.pages.teaching import check, show_source
 from auxvae_lite.simulators import cars
-from auxvae_lite.study import results
+from auxvae_lite.study import results, unlike
 from auxvae_lite.training import Config
 
 evidence, few = results.load("cars"), results.load("cars-few")
@@ -860,6 +861,47 @@ for said in ("said", "not said"):
     check(f"equal errors, {said}: flux", value, 0.066, tol=0.001)
 slope = results.values(noisy, "equal errors, said, wide prior", "slope_g1").mean()
 check("wide prior: slope of g1", slope, 2.02, tol=0.01)
+
+# %% [markdown]
+# ## Nothing set by hand
+#
+# Does all this carry over to other images? Before you train, `describe` looks at the data: for codes that stand for
+# "unknown", for offsets and units that hide the image from the loss, for rare labels, for factors that say the same, for
+# images that occur twice. It also suggests a `Config`:
+
+# %%
+report = describe(train)
+print(report)
+
+# %% [markdown]
+# Five unlike sets were each trained with `report.suggest_config()` and nothing else: galaxies in counts; the same galaxies
+# times $10^{-9}$; sprites; these cars; and drawn comets in three bands, of which one is 50 times fainter than another, with
+# the sky subtracted and a class among the factors. Which factors were asked of each was written down before the first run
+# (`unlike.WANTED`). Here is the factor that is told worst, by its correlation, circular correlation or balanced accuracy on
+# test rows, the least of three seeds:
+
+# %%
+result = results.load("unlike")
+worst = {}
+for name, runs in results.by_variant(result).items():
+    found = [unlike.worst(name, run["scores"]) for run in runs]
+    factor, worst[name] = min(found, key=lambda pair: pair[1])
+    asked = len(unlike.WANTED[name])
+    print(f"{name:<11}{asked} factors, worst {factor:<8} {worst[name]:.3f}")
+
+# %% [markdown]
+# Four sets pass 0.95 in every seed. *Sprites do not.* Their shape is told at 0.93 in two seeds of three, and at 0.999 in
+# the third; their scale, 0.95, is only just told in the same two. With 5,734 sprites and no noise, some seeds end in a
+# worse place than others. So a suggestion is a start. Look at the scores on your validation rows before you believe it.
+
+# %% tags=["guard", "remove-cell"]
+check("sets whose worst is below 0.95", sum(v < 0.95 for v in worst.values()), 1, tol=0)
+shape = results.values(result, "sprites", "accuracy_shape")
+check("sprites: shape, least", shape.min(), 0.932, tol=0.001)
+check("sprites: seeds below 0.95", np.sum(shape < 0.95), 2, tol=0)
+check("sprites: shape, best", shape.max(), 0.999, tol=0.001)
+scale = results.values(result, "sprites", "corr_scale")
+check("sprites: scale, least", scale.min(), 0.953, tol=0.001)
 
 # %% [markdown]
 # ## Break it on purpose
