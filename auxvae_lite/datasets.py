@@ -134,7 +134,7 @@ class FactorDataset:
         return kinds_of_factors.kinds_of(self.names, self.periods, self.classes)
 
     def kinds_like(self, names):
-        """The `factors.Kind`s of some factors."""
+        """The `factors.Kind` of some factors, each."""
         return tuple(self.kinds[place] for place in self.places(names))
 
     def __len__(self):

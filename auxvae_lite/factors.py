@@ -55,7 +55,7 @@ def kinds_of(names, periods=None, classes=None):
         classes: Mapping from a class's name to its labels.
 
     Returns:
-        K `Kind`s.
+        K of `Kind`.
 
     Raises:
         ValueError: for a name that is not among `names`, or is both; a period not above 0; no labels, or two alike.
@@ -101,7 +101,7 @@ def column_names(names, kinds):
 
     Arguments:
         names: K factor names.
-        kinds: K `Kind`s.
+        kinds: K of `Kind`.
     """
     found = []
     for name, kind in zip(names, kinds, strict=True):
@@ -118,7 +118,7 @@ def expand(u, kinds):
 
     Arguments:
         u: Factors in their own units, tensor of shape (n, K), NaN where one is not told.
-        kinds: K `Kind`s.
+        kinds: K of `Kind`.
 
     Returns:
         Tensor of shape (n, G); `u` itself if all factors are numbers.
@@ -156,7 +156,7 @@ def collapse(columns, kinds):
 
     Arguments:
         columns: Tensor of shape (n, G).
-        kinds: K `Kind`s.
+        kinds: K of `Kind`.
 
     Returns:
         Array of shape (n, K), float64: angles from 0 to below their period, classes as in `Kind.codes`.
@@ -178,7 +178,7 @@ def same_for_all(factors, kinds):
 
     Arguments:
         factors: Shape (n, K), NaN where not told.
-        kinds: K `Kind`s.
+        kinds: K of `Kind`.
     """
     result = []
     for column, kind in zip(factors.T, kinds, strict=True):

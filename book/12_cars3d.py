@@ -687,7 +687,7 @@ table = {"elevation": drawn.columns(["elevation"])[:, 0], "azimuth": azimuth}
 data = FactorDataset(drawn.images, table, periods={"azimuth": 360})
 train, validation, test = data.split(seed=seed)
 pixels = {"sigma": 0.05, "image_scaling": "minmax"}
-config = Config.paper(**pixels, epochs=epochs, batch_size=16, seed=seed)
+config = Config(**pixels, epochs=epochs, batch_size=16, seed=seed)  # of chapter 14
 fitted = training.fit(config, train, validation).model
 scores, reference = training.evaluate(fitted, test)
 for name in ("corr_elevation", "circular_azimuth"):
@@ -698,7 +698,7 @@ print(f"standard error {found.std:.0f} degrees")
 
 # %%
 check("elevation, after seconds", scores["corr_elevation"], 0.9, tol=0.1)
-check("azimuth, after seconds", scores["circular_azimuth"], 0.7, tol=0.15)
+check("azimuth, after seconds", scores["circular_azimuth"], 0.67, tol=0.1)
 
 # %% [markdown]
 # Seconds are enough for the elevation and for a rough direction: the evidence has twelve times the images and 22 epochs.

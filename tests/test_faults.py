@@ -172,7 +172,7 @@ def test_a_model_file_that_lies_about_its_sizes_is_refused(written, claim, tmp_p
 @pytest.mark.parametrize(
     ("claims", "tensor"),
     [({"names": ["a"]}, None), ({"names": 3}, None), ({"provenance": 1}, None), ({}, {"images": torch.zeros(3)}),
-     ({}, {"factors": torch.full((20, 2), float("nan"))}), ({}, {"extra": torch.ones(1)})],
+     ({}, {"factors": torch.full((20, 2), float("inf"))}), ({}, {"extra": torch.ones(1)})],
 )  # fmt: skip
 def test_a_data_file_that_lies_is_refused(written, claims, tensor, tmp_path):
     path = tmp_path / "data.safetensors"
