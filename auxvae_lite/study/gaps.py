@@ -40,7 +40,7 @@ def blur(data, error, seed, said=True, unequal=False):
         error: Standard deviation of the noise, in those of each factor.
         seed: Of the noise.
         said: Whether the new data know their `factor_std`.
-        unequal: Whether each value has an error of its own; their squares are exponential, with the mean `error` squared.
+        unequal: Whether each value has an error of its own; its square is exponential, with mean error^2.
 
     Returns:
         A new `FactorDataset`.
