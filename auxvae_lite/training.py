@@ -293,7 +293,7 @@ def _told_penalties(config, mu, u, told, owners):
         columns = torch.nonzero(which == pattern).flatten()
         asked, given = u[rows][:, columns], rows.float().mean()
         rho = regularizers.dependence(mu[rows][:, :G], asked, config.reading)
-        explicit = (1 - rho[columns, torch.arange(len(columns))]).sum()
+        explicit = (1 - rho[columns].diagonal()).sum()
         intra = rho.abs()[owner[:, None] != owner[columns]].sum()
         inter = _penalties(config, torch.cat([mu[rows][:, columns], mu[rows][:, G:]], dim=1), asked)[2]
         if config.dependence in BY_DISTANCES:  # one number of all its factors, and no sum over them
@@ -425,8 +425,7 @@ def _fit(config, data, validation, model_class, terms, names, checkpoint, identi
         model.residuals = labels.residuals(model.cpu(), validation)
         model.frequencies = tuple(labels.frequencies(data, name) for name in names)
     activity = latent_activity(model.cpu().eval(), data.rows(slice(0, 2048)), prior_variance)
-    owner = owners or range(len(names))
-    _warn_of_collapse(activity, [names[factor] for factor in owner] if model.guided else ())
+    _warn_of_collapse(activity, factors.column_names(names, kinds) if model.guided else ())
     return Fit(model, run.history)
 
 

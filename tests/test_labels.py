@@ -21,6 +21,7 @@ from auxvae_lite.priors import Knowledge, population_prior, targeted_prior
 from auxvae_lite.regularizers import explicitness, inter, intra, pearson
 from auxvae_lite.scalings import Scaling
 from auxvae_lite.sensitivity import told
+from auxvae_lite.study import baselines, runs
 from auxvae_lite.training import Config, evaluate, fit, latent_activity, measure, terms, total
 
 
@@ -578,3 +579,13 @@ def test_factors_that_say_the_same_are_warned_of():
     twice = {"a": side, "b": brightness, "c": 3 - 2 * side}
     with pytest.warns(AuxVAEWarning, match=r"factors 'a' and 'c' correlate, \|rho\| = 1.0000: no model"):
         fit(Config(**TINY), FactorDataset(data.images, twice))
+
+
+def test_other_methods_take_angles_and_classes():
+    data = spots(64)
+    for method in ("idvae", "mine"):
+        model_class, own = runs.METHODS[method]
+        model = fit(Config(**TINY | {"epochs": 1}), data, model_class=model_class, terms=own).model
+        assert model.guided_dim == 6 and {"circular_angle", "accuracy_shape"} <= evaluate(model, data).scores.keys()
+    model = baselines.fit_supervised(Config(**TINY | {"epochs": 1}), data).model
+    assert model.latent_dim == model.guided_dim == 6

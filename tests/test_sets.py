@@ -74,7 +74,8 @@ class Oracle:
     latent_dim, guided = 10, True
 
     def __init__(self, parts, columns):
-        self.factors, self.mean = columns, torch.from_numpy(parts.train.images.mean(0))
+        self.factors, self.guided_dim = columns, len(columns)
+        self.mean = torch.from_numpy(parts.train.images.mean(0))
         self.known = {part.images.tobytes(): part.columns(columns) for part in parts if part is not None}
 
     def encode(self, images):

@@ -68,7 +68,7 @@ class IDVAE(AuxVAE):
         super().__init__(*args, **options)
         if not self.factors:
             raise ValueError("IDVAE needs factors for its prior, got none; for a VAE, use AuxVAE with factors=()")
-        K, d = len(self.factors), self.latent_dim
+        K, d = self.guided_dim, self.latent_dim
         self.label = nn.Linear(K + 1, 2 * d, bias=False)  # the columns of the encoder's last layer that read the label
         self.prior = self._network(K, 2 * d)
         self.factor_decoder = self._network(d, K)
@@ -203,7 +203,7 @@ class Supervised(AuxVAE):
 
     def __init__(self, *args, **options):
         super().__init__(*args, **options)
-        if self.latent_dim != len(self.factors):
+        if self.latent_dim != self.guided_dim:
             given = f"got {self.latent_dim} for {', '.join(self.factors) or 'none'}; fit_supervised sets latent_dim"
             raise ValueError(f"Supervised needs one latent for each factor, {given}")
 
@@ -235,7 +235,7 @@ def supervised_terms(config, output, x, u, prior_variance):
 
 
 def fit_supervised(config, data, validation=None, **options):
-    """Train a `Supervised`; as `training.fit`, with `latent_dim` the number of factors."""
+    """Train a `Supervised`; as `training.fit`, with `latent_dim` the number of columns that the factors need."""
     names = data.names if config.factors is None else config.factors
-    config = replace(config, latent_dim=max(1, len(names)))
+    config = replace(config, latent_dim=max(1, sum(kind.width for kind in data.kinds_like(names))))
     return training.fit(config, data, validation, model_class=Supervised, terms=supervised_terms, **options)

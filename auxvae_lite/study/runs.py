@@ -248,7 +248,7 @@ def mended(model, test):
 
 def _nats(model, posterior, test):
     """What a reconstruction costs, in the units of the loss before weights."""
-    config, K = training.Config(**model.provenance["config"]), len(model.factors)
+    config, K = training.Config(**model.provenance["config"]), model.guided_dim
     u = model.factor_scaling(torch.from_numpy(test.columns(model.factors))).float()
     prior = targeted_prior(u, model.latent_dim, model.provenance["prior_variance"])
     kl = kl_diag_normal(*posterior, *prior).mean(0)
@@ -336,7 +336,7 @@ def _readouts(model, z, train, test):
 
     z_train = model.encode(train.images).mu.numpy()
     rho = np.abs(metrics.correlations(z, test.factors))
-    K = len(model.factors)
+    K = model.guided_dim
     guided = K > 0 and model.guided
     own = np.arange(K) if guided else linear_sum_assignment(-rho)[0]
     others = np.setdiff1d(np.arange(z.shape[1]), own)

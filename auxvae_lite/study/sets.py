@@ -219,7 +219,7 @@ def _agreement(z, data, groups):
 
 
 def _others(model, z, u):
-    K = len(model.factors)
+    K = model.guided_dim
     own = np.arange(K) if K and model.guided else linear_sum_assignment(-np.abs(metrics.correlations(z, u)))[0]
     return np.setdiff1d(np.arange(z.shape[1]), own)
 
