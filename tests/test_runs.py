@@ -97,7 +97,7 @@ def test_an_unknown_method_is_refused():
 class Oracle:
     """Knows each galaxy's factors, and draws without noise."""
 
-    factors, latent_dim, guided = galaxies.NAMES, 7, True
+    factors, latent_dim, guided, guided_dim = galaxies.NAMES, 7, True, 5
 
     def __init__(self, *data):
         self.known = {part.images.tobytes(): part.factors for part in data}
