@@ -113,9 +113,9 @@ def knowledge(model, data, share=None):
     .. math:: w = \frac{c^2}{c^2 + s^2}, \qquad c = 0.3\,\tau
 
     A label with the error s, in scaled units, is believed as its precision says beside that of an image, which is taken
-    to tell a factor to within 0.3 of its spread tau: for errors of all sizes, that is better than equal weights both
-    for a factor that images tell twenty times better and for one that they hardly tell. For an angle with an error of s
-    radians, exp(s^2) - 1 takes the place of s^2/tau^2.
+    to tell a factor to within 0.3 of its spread tau. With errors of half a spread, unequal, that is better than equal
+    weights both for a factor that images tell to 0.05 of its spread and for one that they tell to 0.55. For an angle
+    with an error of s radians, exp(s^2) - 1 takes the place of s^2/tau^2.
 
     Arguments:
         model: With the scaling of its factors.

@@ -589,3 +589,14 @@ def test_other_methods_take_angles_and_classes():
         assert model.guided_dim == 6 and {"circular_angle", "accuracy_shape"} <= evaluate(model, data).scores.keys()
     model = baselines.fit_supervised(Config(**TINY | {"epochs": 1}), data).model
     assert model.latent_dim == model.guided_dim == 6
+
+
+@pytest.mark.parametrize("image", [0.05, 0.55])
+def test_weighing_by_precision_beats_equal_weights(image):
+    """The variance of a weighted mean of labels whose errors' squares are exponential, of root mean square 1/2."""
+    s2 = np.random.default_rng(0).exponential(0.25, 100_000)
+
+    def variance(weight):
+        return (weight**2 * (image**2 + s2)).sum() / weight.sum() ** 2
+
+    assert variance(1 / (labels.SHARP**2 + s2)) < 0.95 * variance(np.ones(len(s2)))
